@@ -50,7 +50,7 @@ class Can(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What must be known of a delivery to store it: its identity, and which conversation it is about if that is clear."""
+    """What must be known of a delivery to store it: its identity, and the conversation it is about if that is clear."""
 
     key: str
     type: str
@@ -81,7 +81,9 @@ class ChatEvent:
     """One event in our words.
 
     `key` is the same for every repeat of the event. `statuses` maps user ids to what this event says of them;
-    `left` are users who left the conversation. `type` is the platform's own name, `at` its own stamp.
+    `left` are users who left the conversation; a platform that only tells who is in it after a change gives these
+    as `participants` (None: not told), and whoever is not among them has left. `type` is the platform's own name,
+    `at` its own stamp.
     """
 
     key: str
@@ -92,6 +94,7 @@ class ChatEvent:
     message: MessageFacts | None = None
     statuses: Mapping[str, Rank] = field(default_factory=dict)
     left: Sequence[str] = ()
+    participants: Sequence[str] | None = None
     title: str | None = None
     actor: str | None = None
 
@@ -115,7 +118,7 @@ class Done(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not done, or not known to be; worth repeating with the same key. `after` is the platform's own wish in seconds."""
+    """Not done, or not known to be; worth repeating with the same key. `after` is the platform's wish in seconds."""
 
     reason: str
     after: float | None = None

@@ -177,6 +177,10 @@ class Vendor(ABC):
         """Any code in words; an unknown one is of kind UNKNOWN."""
 
     # Incoming
+    def probe(self, call: Call) -> bool:
+        """Whether a call only asks if the URL is alive: it carries nothing, is not signed, and wants a bare 200."""
+        return False
+
     @abstractmethod
     def verify(self, call: Call) -> None:
         """Raise Forged unless the raw call proves that it comes from this account at the vendor."""

@@ -1,0 +1,267 @@
+"""Settings, all of them from the environment. `.env.example` lists the variables; `setup` writes them into the database.
+
+A wrong value stops the start with a sentence that names the variable and the remedy (see `config.env`).
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from config import connections, env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Variables of the environment win over those of the file. ENV_FILE= (empty) reads none, as the tests do.
+env_file = os.environ.get("ENV_FILE", str(BASE_DIR / ".env"))
+if env_file:
+    env.environment.read_env(env_file)
+
+# Who and where we are
+
+DEBUG = env.switch("DEBUG", False)
+if DEBUG:
+    SECRET_KEY = env.text("SECRET_KEY", "insecure-and-only-for-trying-things-out-on-one-machine")
+    ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+    PUBLIC_URL = env.base_url("PUBLIC_URL", "http://localhost:8000")
+else:
+    SECRET_KEY = env.required("SECRET_KEY", "set it to at least 50 random characters, or DEBUG=on to try things out")
+    ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", [])
+    if not ALLOWED_HOSTS:
+        raise env.refuse("ALLOWED_HOSTS", "is not set: name the hosts of this service, separated by commas")
+    env.required("PUBLIC_URL", "set it to the address that platforms and vendors call, like https://sms.example.com")
+    PUBLIC_URL = env.base_url("PUBLIC_URL")
+SECRET_KEY_FALLBACKS = env.listed("SECRET_KEY_FALLBACKS")  # former keys: sessions and encrypted fields stay readable
+# Salts of the encrypted fields, newest first. The secrecy is SECRET_KEY's; these only set this use of it apart.
+SALT_KEY = env.listed("SALT_KEY", ["smsbridge.encrypted-fields"])
+
+SIMULATOR = env.switch("SIMULATOR", False)
+SIMULATOR_RETRY_UNIT = env.duration("SIMULATOR_RETRY_UNIT", "1 second")
+
+# Applications
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "axes",
+    "csp",
+    "notifier",
+    "smsbridge",
+    *(["smsbridge.simulator"] if SIMULATOR else []),
+]
+
+# Only for people's pages: calls to /webhooks/ pass by all of these (config/wsgi.py).
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES = "django.contrib.staticfiles.storage.StaticFilesStorage"
+COMPRESSED = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": STATICFILES if DEBUG else COMPRESSED},
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+# Database, cache, broker
+
+WORKER = os.environ.get("PROCESS_ROLE") == "worker"  # decided in config/celery.py
+DATABASES = connections.databases(BASE_DIR, worker=WORKER)
+REDIS_URL = connections.redis_url()
+CACHES = connections.caches(REDIS_URL)
+
+# The chat side
+
+CHAT_PLATFORM = env.text("CHAT_PLATFORM", "layer")
+NOTIFY_DELAY = env.duration("NOTIFY_DELAY", "10 minutes")
+REPORT_FOR_STATUS = env.choices("REPORT_FOR_STATUS", ["sent", "delivered"], ["sent", "delivered", "read"])
+IDENTITY_CACHE = env.duration("IDENTITY_CACHE", "5 minutes", zero=True)
+
+LAYER_APP_ID = env.text("LAYER_APP_ID")
+LAYER_BEARER_TOKEN = env.text("LAYER_BEARER_TOKEN")
+LAYER_WEBHOOK_SECRET = env.text("LAYER_WEBHOOK_SECRET")  # several, separated by commas, while one is being changed
+LAYER_API_URL = env.base_url("LAYER_API_URL", "https://api.layer.com")
+
+# The SMS side
+
+NUMBER_EXPIRATION_TIME = env.duration("NUMBER_EXPIRATION_TIME", "1 week")
+SMS_TEMPLATE = env.text("SMS_TEMPLATE", "<%= sender.name %>: <%= text %>")
+SMS_INTRODUCTION = env.text("SMS_INTRODUCTION")
+SMS_DIGEST = env.switch("SMS_DIGEST", True)
+SMS_VENDOR = env.text("SMS_VENDOR", "fake")
+SMS_NUMBERS = env.listed("SMS_NUMBERS")
+
+VONAGE_API_KEY = env.text("VONAGE_API_KEY")
+VONAGE_API_SECRET = env.text("VONAGE_API_SECRET")
+VONAGE_SIGNATURE_SECRET = env.text("VONAGE_SIGNATURE_SECRET")
+VONAGE_SIGNATURE_METHOD = env.choice(
+    "VONAGE_SIGNATURE_METHOD", "sha256", ["md5hash", "md5", "sha1", "sha256", "sha512"]
+)
+VONAGE_API_URL = env.base_url("VONAGE_API_URL", "https://api.nexmo.com")
+VONAGE_REST_URL = env.base_url("VONAGE_REST_URL", "https://rest.nexmo.com")
+
+FAKE_URL = env.base_url("FAKE_URL")  # where the fake vendor's texts go; the demo points it at the simulator
+FAKE_TOKEN = env.text("FAKE_TOKEN")
+FAKE_SIGNING_SECRET = env.text("FAKE_SIGNING_SECRET")
+
+# Time limits
+
+CLAIM_SECONDS = env.seconds("CLAIM_SECONDS", 15)
+SENDING_SECONDS = env.seconds("SENDING_SECONDS", 60)
+SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 5)
+HTTP_TIMEOUT_SECONDS = env.seconds("HTTP_TIMEOUT_SECONDS", 10)
+if SENDING_SECONDS <= HTTP_TIMEOUT_SECONDS:
+    raise env.refuse("SENDING_SECONDS", "must be above HTTP_TIMEOUT_SECONDS: a send in time would count as lost")
+
+# Batches and threads, measured (docs/benchmarks.md)
+
+DRAIN_BATCH = env.whole("DRAIN_BATCH", 500)
+DRAIN_PAUSE_MS = env.whole("DRAIN_PAUSE_MS", 50, least=0)
+CHECK_BATCH = env.whole("CHECK_BATCH", 500)
+COMPOSE_BATCH = env.whole("COMPOSE_BATCH", 250)
+SEND_WINDOW = env.whole("SEND_WINDOW", 64)
+CONNECTIONS_PER_STAGE = env.whole("CONNECTIONS_PER_STAGE", 128)
+REPLY_BATCH = env.whole("REPLY_BATCH", 250)
+RING_GAP_MS = env.whole("RING_GAP_MS", 100, least=0)
+LINGER_MS = env.whole("LINGER_MS", 300, least=0)
+
+# Celery: the broker is a doorbell. Truth and time are in the database, so a message lost, late or doubled is harmless.
+
+BROKER: dict[str, Any] = connections.broker(REDIS_URL, BASE_DIR, worker=WORKER)
+CELERY_BROKER_URL = BROKER["CELERY_BROKER_URL"]
+CELERY_BROKER_TRANSPORT_OPTIONS = BROKER.get("CELERY_BROKER_TRANSPORT_OPTIONS", {})
+CELERY_BROKER_USE_SSL = BROKER.get("CELERY_BROKER_USE_SSL")
+CELERY_BROKER_CONNECTION_TIMEOUT = 5 if WORKER else 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Celery's own 100 would leave a worker dead after a long outage
+CELERY_BROKER_POOL_LIMIT = 4  # small Redis plans allow 20 connections
+CELERY_TASK_PUBLISH_RETRY_POLICY = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+}
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]  # never pickle: access to Redis must not mean running code here
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = env.whole("WORKER_THREADS", 10)
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # a send cut in the middle is an uncertain row
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+# The schedule is all here, so beat needs no file to remember it; `expires`, that sweeps do not pile up behind an outage.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "notifier.tasks.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": max(SWEEP_SECONDS, 1)},
+    }
+}
+
+# Security
+
+HTTPS = PUBLIC_URL.startswith("https://")
+PROXY_SSL_HEADER = env.text("PROXY_SSL_HEADER")  # such as X-Forwarded-Proto, only behind a proxy that always sets it
+if PROXY_SSL_HEADER:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_" + PROXY_SSL_HEADER.upper().replace("-", "_"), "https")
+SECURE_SSL_REDIRECT = env.switch("SSL_REDIRECT", HTTPS and not DEBUG)
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS and not DEBUG else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = bool(SECURE_HSTS_SECONDS)
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # browsers' HSTS preload lists are for the owner of the whole domain
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        # The admin's Alpine.js evaluates the expressions of its attributes; scripts still come from here only.
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_VERBOSE = False
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 1  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# Logs go to the output; phone numbers and texts never get there, as no code passes them to a logger
+
+LOG_LEVEL = env.choice("LOG_LEVEL", "info", ["debug", "info", "warning", "error"]).upper()
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,  # Celery's own loggers exist by now
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+        "none": {"class": "logging.NullHandler"},
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    # One line per call from outside would hold query strings, which hold texts and phones of vendors that use GET.
+    "loggers": {
+        "django.server": {"handlers": ["none"], "propagate": False},
+        "django": {"level": LOG_LEVEL},
+        "celery": {"level": LOG_LEVEL},
+    },
+}
+
+UNFOLD = {"SITE_TITLE": "SMS Bridge", "SITE_HEADER": "SMS Bridge", "SHOW_HISTORY": True}

@@ -1,0 +1,142 @@
+"""The inbox: a delivery is stored before it is answered, and drained in one transaction with its effects."""
+
+import logging
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, OperationalError, transaction
+
+from notifier import doorbell
+from notifier.models import InboxEvent
+from notifier.platforms.base import ChatEvent, Envelope
+from notifier.runner import Step
+from notifier.services import listening, merging
+from notifier.services.hooks import LiveHook, live_hooks
+from notifier.sql import Ids, Rows, fetch, moment, run
+from notifier.wire import Unreadable
+
+log = logging.getLogger(__name__)
+
+STAGE = "drain"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A claimed row of the inbox."""
+
+    id: int
+    hook: LiveHook
+    received_at: datetime
+    key: str
+    body: bytes
+
+
+def accept(hook: LiveHook, envelope: Envelope, body: bytes) -> None:
+    """Store one delivery, once; a repeat of its key changes nothing. Committed when this returns.
+
+    The caller is outside any transaction. Raises OperationalError when the database is away.
+    """
+    run(
+        "insert into notifier_inboxevent (hook_id, key, conversation, body, received_at)"
+        " values (%(hook)s, %(key)s, %(conversation)s, %(body)s, {now}) on conflict (hook_id, key) do nothing",
+        hook=hook.id,
+        key=envelope.key[:255],
+        conversation=envelope.conversation,
+        body=body,
+    )
+
+
+def drain() -> Step:
+    """Drain one batch: claim, parse, merge, delete, in one transaction. A poisonous event fails alone."""
+    try:
+        with transaction.atomic():
+            claimed = _claim(settings.DRAIN_BATCH)
+            _work(claimed)
+    except OperationalError:
+        raise
+    except DatabaseError as error:
+        log.warning("A batch of the inbox failed (%s); its events are drained one by one.", type(error).__name__)
+        return Step(done=_drain_singly(), more=True)
+    return Step(done=len(claimed), more=bool(claimed), busy=len(claimed) == settings.DRAIN_BATCH)
+
+
+def redrive(ids: list[int]) -> int:
+    """Put failed events back into the queue; how many."""
+    again = InboxEvent.objects.filter(pk__in=ids, state=InboxEvent.State.FAILED)
+    count = again.update(state=InboxEvent.State.WAITING, error=None)
+    doorbell.ring_on_commit(STAGE)
+    return count
+
+
+def _claim(limit: int) -> list[tuple[Any, ...]]:
+    return fetch(
+        "select i.id, i.hook_id, i.received_at, i.key, i.body from notifier_inboxevent i where i.state = 0"
+        " order by i.id limit %(limit)s {lock:i}",
+        limit=limit,
+    )
+
+
+def _work(claimed: list[tuple[Any, ...]]) -> None:
+    """Merge claimed rows and delete them; those that cannot be read are set aside with the reason."""
+    hooks, failed, read = live_hooks(), [], []
+    for id_, hook_id, received_at, key, body in claimed:
+        hook = hooks.get(hook_id)
+        if hook is None:
+            failed.append((id_, "The hook of this event is gone or was made just now; re-drive it."))
+            continue
+        delivery = Delivery(id_, hook, moment(received_at), key, bytes(body))
+        try:
+            read.append((delivery, hook.platform.parse(delivery.body)))
+        except Unreadable as error:
+            failed.append((id_, str(error)))
+        except Exception as error:  # one event that trips an adapter must not hold up the others
+            log.exception("Event %s of hook %s tripped its adapter.", id_, hook.slug)
+            failed.append((id_, f"The adapter failed: {type(error).__name__}"))
+    if read:
+        _merge(read)
+        run("delete from notifier_inboxevent where id {in:ids}", ids=Ids("bigint", [d.id for d, _ in read]))
+    if failed:
+        _set_aside(failed)
+
+
+def _merge(read: list[tuple[Delivery, list[ChatEvent]]]) -> None:
+    by_app: dict[int, list[tuple[datetime, ChatEvent]]] = defaultdict(list)
+    for delivery, events in read:
+        by_app[delivery.hook.chat_app].extend((delivery.received_at, event) for event in events)
+    for chat_app, events in sorted(by_app.items()):
+        hooks = [h for h in live_hooks().values() if h.chat_app == chat_app and h.receipts and h.enabled]
+        merging.merge(chat_app, hooks, events)
+    listening.keep([(d.hook, d.key, d.body, d.received_at) for d, _ in read if not d.hook.receipts])
+
+
+def _set_aside(failed: list[tuple[int, str]]) -> None:
+    run(
+        "update notifier_inboxevent set state = 1, error = failed.error from {rows:failed}"
+        " where notifier_inboxevent.id = failed.id",
+        failed=Rows({"id": "bigint", "error": "text"}, failed),
+    )
+
+
+def _drain_singly() -> int:
+    """One transaction per event, after a batch failed in the database."""
+    with transaction.atomic():
+        ids = [row[0] for row in _claim(settings.DRAIN_BATCH)]
+    for id_ in ids:
+        try:
+            with transaction.atomic():
+                _work(
+                    fetch(
+                        "select i.id, i.hook_id, i.received_at, i.key, i.body from notifier_inboxevent i"
+                        " where i.id = %(id)s and i.state = 0 {lock:i}",
+                        id=id_,
+                    )
+                )
+        except OperationalError:
+            raise
+        except DatabaseError as error:
+            log.warning("Event %s was refused by the database: %s", id_, type(error).__name__)
+            _set_aside([(id_, f"The database refused it: {type(error).__name__}")])
+    return len(ids)

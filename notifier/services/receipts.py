@@ -1,0 +1,174 @@
+"""Who has still not read a message when its delay is over.
+
+A check never runs ahead of the inbox: while an event that was accepted before the due time is undrained and may be
+about the same conversation, the check waits, so a read that was answered 2xx in time always counts. Only events
+received before the due time matter here, so a busy conversation does not starve.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError, transaction
+
+from notifier import doorbell
+from notifier.backoff import MAX_ATTEMPTS, backoff
+from notifier.models import Hook
+from notifier.runner import Step
+from notifier.services.hooks import LiveHook, live_hooks
+from notifier.services.merging import CHECKS as STAGE
+from notifier.services.merging import LONGEST_COUNTDOWN
+from notifier.signals import Unread, message_unread
+from notifier.sql import Ids, Rows, fetch, moment, run
+
+log = logging.getLogger(__name__)
+
+_BLOCKED_PAUSE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A claimed check: the rows it is about, and whether anything stands in its way."""
+
+    hook: int
+    message: int
+    due_at: datetime
+    conversation: int
+    gone: bool
+    blocked: bool
+
+
+def check() -> Step:
+    """Work one batch of due checks: claim, look, tell, delete, in one transaction."""
+    try:
+        with transaction.atomic():
+            claimed = _claim(settings.CHECK_BATCH)
+            due = _look(claimed)
+            open_ = [c for c in due if not c.blocked]
+            _tell(open_)
+            _delete(open_)
+    except OperationalError:
+        raise
+    except Exception as error:  # a receiver of a project's own may raise anything; its check fails alone
+        log.exception("A batch of checks failed (%s); they are done one by one.", type(error).__name__)
+        return Step(done=_check_singly(), more=True)
+    full = len(claimed) == settings.CHECK_BATCH
+    if not open_ and due:
+        doorbell.ring("drain")
+        return Step(next_in=_BLOCKED_PAUSE)
+    return Step(done=len(open_), more=full, busy=full, next_in=None if full else seconds_to_next())
+
+
+def seconds_to_next() -> float | None:
+    """Seconds until the next check is due (0 when overdue), None when there is none. Rings for one that is near."""
+    ((next_due, now),) = fetch("select min(due_at), {now} from notifier_receiptcheck")
+    if next_due is None:
+        return None
+    wait = (moment(next_due) - moment(now)).total_seconds()
+    if 0 < wait <= LONGEST_COUNTDOWN.total_seconds():
+        doorbell.ring_at(STAGE, int(moment(next_due).timestamp()))
+    return max(wait, 0.0)
+
+
+def _claim(limit: int) -> list[tuple[int, int, datetime]]:
+    rows = fetch(
+        "select c.hook_id, c.message_id, c.due_at from notifier_receiptcheck c where c.due_at <= {now}"
+        " order by c.due_at limit %(limit)s {lock:c}",
+        limit=limit,
+    )
+    return [(hook, message, moment(due)) for hook, message, due in rows]
+
+
+def _look(claimed: Sequence[tuple[int, int, datetime]]) -> list[_Due]:
+    if not claimed:
+        return []
+    rows = fetch(
+        "select due.hook_id, m.id, due.due_at, m.conversation_id,"
+        " m.deleted_at is not null or c.deleted_at is not null,"
+        " exists (select 1 from notifier_inboxevent i where i.state = 0 and i.conversation = c.key"
+        "   and i.received_at <= due.due_at)"
+        " or exists (select 1 from notifier_inboxevent i where i.state = 0 and i.conversation is null"
+        "   and i.received_at <= due.due_at)"
+        " from {rows:due} join notifier_message m on m.id = due.message_id"
+        " join notifier_conversation c on c.id = m.conversation_id",
+        due=Rows({"hook_id": "bigint", "message_id": "bigint", "due_at": "timestamptz"}, claimed),
+    )
+    return [_Due(h, m, moment(at), c, bool(gone), bool(blocked)) for h, m, at, c, gone, blocked in rows]
+
+
+def _tell(due: Sequence[_Due]) -> None:
+    """Send `message_unread` for each hook, with everyone who is still unread by its statuses."""
+    hooks = live_hooks()
+    by_hook: dict[int, dict[int, _Due]] = defaultdict(dict)
+    for one in due:
+        hook = hooks.get(one.hook)
+        if hook is not None and hook.enabled and not one.gone:
+            by_hook[one.hook][one.message] = one
+    for hook_id, messages in sorted(by_hook.items()):
+        unread = _unread(hooks[hook_id], messages)
+        if unread:
+            message_unread.send(sender=Hook, hook=hooks[hook_id], unread=unread)
+
+
+def _unread(hook: LiveHook, messages: dict[int, _Due]) -> list[Unread]:
+    """Everyone whose status is reported, and who has not left since the message was sent."""
+    rows: list[Any] = fetch(
+        "select r.message_id, r.user_id, r.rank from notifier_receipt r join notifier_message m on m.id = r.message_id"
+        " where r.message_id {in:messages} and r.rank {in:ranks} and r.user_id <> coalesce(m.sender_id, '')"
+        " and not exists (select 1 from notifier_departure d where d.conversation_id = m.conversation_id"
+        "   and d.user_id = r.user_id and d.left_at >= m.sent_at)"
+        " order by r.message_id, r.user_id",
+        messages=Ids("bigint", list(messages)),
+        ranks=Ids("smallint", hook.ranks),
+    )
+    return [
+        Unread(message, messages[message].conversation, user, rank, messages[message].due_at)
+        for message, user, rank in rows
+    ]
+
+
+def _delete(due: Sequence[_Due]) -> None:
+    run(
+        "delete from notifier_receiptcheck where (hook_id, message_id) in (select hook_id, message_id from {rows:done})",
+        done=Rows({"hook_id": "bigint", "message_id": "bigint"}, [(one.hook, one.message) for one in due]),
+    )
+
+
+def _check_singly() -> int:
+    """One transaction per check; one that fails is put off, and in the end given up with its reason."""
+    with transaction.atomic():
+        claimed = _claim(settings.CHECK_BATCH)
+    for one in claimed:
+        try:
+            with transaction.atomic():
+                due = [due for due in _look([one]) if not due.blocked]
+                _tell(due)
+                _delete(due)
+        except OperationalError:
+            raise
+        except Exception as error:
+            log.exception("The check of message %s for hook %s failed.", one[1], one[0])
+            _put_off(one[0], one[1], f"{type(error).__name__} in a receiver of message_unread")
+    return len(claimed)
+
+
+def _put_off(hook: int, message: int, error: str) -> None:
+    ((attempts,),) = fetch(
+        "update notifier_receiptcheck set attempts = attempts + 1, error = %(error)s"
+        " where hook_id = %(hook)s and message_id = %(message)s returning attempts",
+        hook=hook,
+        message=message,
+        error=error,
+    )
+    run(
+        "update notifier_receiptcheck set due_at = case when attempts >= %(most)s then null else {now+wait} end"
+        " where hook_id = %(hook)s and message_id = %(message)s",
+        hook=hook,
+        message=message,
+        most=MAX_ATTEMPTS,
+        wait=backoff(attempts),
+    )

@@ -1,0 +1,159 @@
+"""The few statements that carry the load are plain SQL; this module gives them one spelling for both databases.
+
+A statement is written once, for PostgreSQL, with braces for what differs by database:
+
+    {now}               the database's clock; workers' clocks decide nothing
+    {lock:alias}        FOR UPDATE OF alias SKIP LOCKED; nothing on SQLite, which has one writer at a time
+    {rows:name}         a derived table made of a list of tuples, given as `name=Rows(...)`
+    {in:name}           "= any(array)" for a list, given as `name=Ids(...)`
+
+    {now+name}          so many seconds later
+
+Everything else is passed as %(name)s. Results are tuples as the driver gives them; `moment` and `uuid_of`
+read what SQLite keeps as text.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection
+
+_BRACE = re.compile(r"\{(now|lock|rows|in)(?::(\w+))?(?:\+(\w+))?\}")
+_SQLITE_NOW = "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list of tuples as a table: `columns` maps each name to its PostgreSQL type."""
+
+    columns: dict[str, str]
+    values: Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """A list of values of one PostgreSQL type."""
+
+    type: str
+    values: Sequence[Any]
+
+
+def fetch(sql: str, /, **params: Any) -> list[tuple[Any, ...]]:
+    """Run one statement and return its rows."""
+    with connection.cursor() as cursor:
+        _execute(cursor, sql, params)
+        return list(cursor.fetchall())
+
+
+def run(sql: str, /, **params: Any) -> int:
+    """Run one statement and return how many rows it touched."""
+    with connection.cursor() as cursor:
+        _execute(cursor, sql, params)
+        return int(cursor.rowcount)
+
+
+def moment(value: datetime | str) -> datetime:
+    """A moment as the database holds it: SQLite keeps them as text, in UTC."""
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def uuid_of(value: uuid.UUID | str) -> uuid.UUID:
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
+
+
+def database_now() -> datetime:
+    """The database's clock: the only one that due times are compared with."""
+    return moment(fetch("select {now}")[0][0])
+
+
+def _execute(cursor: Any, sql: str, params: dict[str, Any]) -> None:
+    lists = tuple((name, tuple(value.columns.items())) for name, value in params.items() if isinstance(value, Rows))
+    ids = tuple((name, value.type) for name, value in params.items() if isinstance(value, Ids))
+    text = _spelled(sql, connection.vendor, lists, ids)
+    if connection.vendor == "postgresql":
+        cursor.execute(text, _postgres_params(params))
+    else:
+        cursor.execute(text, _sqlite_params(params))
+
+
+@lru_cache(maxsize=512)
+def _spelled(
+    sql: str, vendor: str, lists: tuple[tuple[str, tuple[tuple[str, str], ...]], ...], ids: tuple[tuple[str, str], ...]
+) -> str:
+    columns, types = dict(lists), dict(ids)
+
+    def spell(match: re.Match[str]) -> str:
+        kind, name, plus = match.groups()
+        if kind == "now":
+            return _spell_now(vendor, plus)
+        if kind == "lock":
+            return f"for update of {name} skip locked" if vendor == "postgresql" else ""
+        if kind == "in":
+            return _spell_in(vendor, name, types[name])
+        return _spell_rows(vendor, name, columns[name])
+
+    return _BRACE.sub(spell, sql)
+
+
+def _spell_now(vendor: str, plus: str | None) -> str:
+    """{now} or {now+name}, the latter a number of seconds later."""
+    if vendor == "postgresql":
+        return f"(clock_timestamp() + %({plus})s * interval '1 second')" if plus else "clock_timestamp()"
+    if plus is None:
+        return _SQLITE_NOW
+    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', %({plus})s || ' seconds')"
+
+
+def _spell_in(vendor: str, name: str, type_: str) -> str:
+    return f"= any(%({name})s::{type_}[])" if vendor == "postgresql" else f"in (select value from json_each(%({name})s))"
+
+
+def _spell_rows(vendor: str, name: str, columns: tuple[tuple[str, str], ...]) -> str:
+    names = ", ".join(column for column, _ in columns)
+    if vendor == "postgresql":
+        arrays = ", ".join(f"%({name}__{column})s::{type_}[]" for column, type_ in columns)
+        return f"unnest({arrays}) as {name}({names})"
+    picks = ", ".join(f"json_extract(value, '$[{index}]') as {column}" for index, (column, _) in enumerate(columns))
+    return f"(select {picks} from json_each(%({name})s)) as {name}"
+
+
+def _postgres_params(params: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in params.items():
+        if isinstance(value, Rows):
+            arrays: Iterable[Sequence[Any]] = zip(*value.values, strict=True) if value.values else [()] * len(value.columns)
+            flat |= {f"{name}__{column}": list(array) for column, array in zip(value.columns, arrays, strict=True)}
+        elif isinstance(value, Ids):
+            flat[name] = list(value.values)
+        else:
+            flat[name] = value
+    return flat
+
+
+def _sqlite_params(params: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in params.items():
+        if isinstance(value, Rows | Ids):
+            flat[name] = json.dumps([_plain(item) for item in value.values])
+        else:
+            flat[name] = _plain(value)
+    return flat
+
+
+def _plain(value: Any) -> Any:
+    """A value as SQLite stores it."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    if isinstance(value, uuid.UUID):
+        return value.hex
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value

@@ -1,0 +1,50 @@
+"""The stages of the work by name: what a ring runs, and what the sweep looks for.
+
+Each half registers its own stages when the apps are ready, so that the chat side names nothing of the SMS side.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from notifier import doorbell, runner
+from notifier.sql import fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A stage, the Celery task that runs it, and an SQL condition that is true when something is due.
+
+    {now+ahead} in the condition is the time of the next sweep: a stage rung a little early waits for its row.
+    """
+
+    stage: runner.Stage
+    task: str
+    due: str
+
+
+STAGES: dict[str, Registered] = {}
+#: Called by every sweep, before the rings: repairs such as claims that ran out. Each is cheap when there is nothing.
+REPAIRS: list[Callable[[], object]] = []
+
+
+def register(stage: runner.Stage, *, task: str, due: str) -> None:
+    STAGES[stage.name] = Registered(stage, task, due)
+    doorbell.register(stage.name, task)
+
+
+def run(name: str) -> int:
+    """Run a stage in this process until nothing is due; returns how many rows it did."""
+    return runner.run(STAGES[name].stage)
+
+
+def sweep() -> list[str]:
+    """Repair what a dead worker left, and ring every stage that has something due. Returns the stages rung."""
+    for repair in REPAIRS:
+        repair()
+    ahead = float(settings.SWEEP_SECONDS)
+    rung = [name for name, registered in STAGES.items() if fetch(f"select {registered.due}", ahead=ahead)[0][0]]
+    for name in rung:
+        doorbell.ring(name)
+    return rung

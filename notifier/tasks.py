@@ -1,0 +1,29 @@
+"""What a ring does. A task carries no facts: it says "look", and running it twice, late or never changes only latency."""
+
+from celery import shared_task
+
+from notifier import stages
+
+
+@shared_task
+def drain_inbox() -> int:
+    """Merge accepted events into the chat's facts."""
+    return stages.run("drain")
+
+
+@shared_task
+def check_receipts() -> int:
+    """Tell who has not read the messages whose delay is over."""
+    return stages.run("check")
+
+
+@shared_task
+def tell_listeners() -> int:
+    """Hand the events of listening hooks to the project's own code."""
+    return stages.run("listen")
+
+
+@shared_task
+def sweep() -> list[str]:
+    """Ring whatever is due; the one thing that must come in the end, so beat and every worker's timer do it."""
+    return stages.sweep()

@@ -1,0 +1,5 @@
+from django.urls import path
+
+from notifier import views
+
+urlpatterns = [path("webhooks/chat/<slug:slug>/", views.chat_webhook, name="chat-webhook")]

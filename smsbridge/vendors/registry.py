@@ -1,0 +1,28 @@
+"""Which vendors there are: one line each, imported only when it is used."""
+
+from importlib import import_module
+
+from smsbridge.vendors.base import AccountConfig, Vendor
+
+VENDORS: dict[str, str] = {
+    "fake": "smsbridge.vendors.fake.Fake",
+    "vonage": "smsbridge.vendors.vonage.Vonage",
+}
+
+
+class UnknownVendor(ValueError):
+    """A key that is not in the registry. The text names those that are."""
+
+
+def vendor_class(key: str) -> type[Vendor]:
+    """The adapter for a key. Raises UnknownVendor."""
+    if key not in VENDORS:
+        raise UnknownVendor(f"There is no SMS vendor {key!r}: use one of {', '.join(sorted(VENDORS))}.")
+    module, _, name = VENDORS[key].rpartition(".")
+    found: type[Vendor] = getattr(import_module(module), name)
+    return found
+
+
+def make_vendor(key: str, config: AccountConfig) -> Vendor:
+    """An account's adapter. Raises UnknownVendor."""
+    return vendor_class(key)(config)

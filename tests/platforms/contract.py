@@ -1,0 +1,252 @@
+"""What every chat platform's adapter promises, as cases to subclass.
+
+A platform's class gives `make_platform`, `call` and `fixtures`; everything else follows.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier.platforms.base import Can, ChatEvent, Done, Later, No, Platform
+from notifier.platforms.registry import PLATFORMS, platform_class
+from notifier.wire import Answer, Call, Failure, Forged, Request, Response, Unreadable
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+
+ODD_BODIES = (
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b"[[]]",
+    b'[{"id": 7}]',
+    b'{"id": 7, "metadata": [], "display_name": {}}',
+    b"\xff\xfe\x00",
+    b"[" * 100_000,
+    b'{"id": ' + b"9" * 5000 + b"}",
+    b"<html><h1>Bad gateway</h1></html>",
+)
+
+
+class PlatformContract:
+    """Subclass as `TestYourPlatform` and override the four members below."""
+
+    #: the folder of deliveries below tests/fixtures; every file must parse
+    fixtures: ClassVar[str]
+    #: a delivery of which all that is unsigned may be changed
+    secrets: ClassVar[tuple[str, str]] = ("first-secret", "second-secret")
+
+    def make_platform(self) -> Platform:
+        """A well configured platform."""
+        raise NotImplementedError
+
+    def call(self, body: bytes, secret: str) -> Call:
+        """The delivery of `body`, signed with `secret`."""
+        raise NotImplementedError
+
+    def unsigned(self, call: Call) -> Call:
+        """The same call without what proves its origin."""
+        raise NotImplementedError
+
+    # Derived
+
+    def fixture_bodies(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted((FIXTURES / self.fixtures).glob("*.json"))}
+
+    def any_body(self) -> bytes:
+        return next(iter(self.fixture_bodies().values()))
+
+    def need(self, platform: Platform, able: Can) -> None:
+        if able not in platform.can:
+            pytest.skip(f"{platform.title} cannot {able.value}")
+
+    def readers(self, platform: Platform) -> Mapping[str, Callable[[Answer], Any]]:
+        """Everything that reads an answer and that this platform is able to do."""
+        readers: dict[str, tuple[Can | None, Callable[[Answer], Any]]] = {
+            "identity": (Can.IDENTITIES, lambda answer: platform.identity("ann", answer)),
+            "conversation_title": (Can.TITLES, platform.conversation_title),
+            "statuses": (Can.RECEIPTS, lambda answer: platform.statuses("2c7a1f50", answer)),
+            "posted": (Can.POST_AS_USER, platform.posted),
+            "marked_read": (Can.MARK_READ, platform.marked_read),
+            "webhooks": (Can.WEBHOOKS, platform.webhooks),
+            "webhook": (Can.WEBHOOKS, platform.webhook),
+            "webhook_deleted": (Can.WEBHOOKS, platform.webhook_deleted),
+        }
+        return {name: reader for name, (able, reader) in readers.items() if able is None or able in platform.can}
+
+    def requests(self, platform: Platform, user: str = "ann", thing: str = "2c7a1f50") -> list[Request]:
+        """One of each request that this platform is able to make."""
+        made: list[Request] = []
+        if Can.IDENTITIES in platform.can:
+            made.append(platform.identity_request(user))
+        if Can.TITLES in platform.can:
+            made.append(platform.conversation_request(thing))
+        if Can.RECEIPTS in platform.can:
+            made.append(platform.status_request(thing, thing))
+        if Can.POST_AS_USER in platform.can:
+            made += platform.post_requests(thing, as_user=user, text="hello", key="sms-1")
+        if Can.MARK_READ in platform.can:
+            made.append(platform.read_request(thing, thing, as_user=user))
+        if Can.WEBHOOKS in platform.can:
+            made += [
+                platform.list_webhooks_request(),
+                platform.register_webhook_request(url="https://us/", name="us", events=["x"], secret="s"),
+                platform.activate_webhook_request(thing),
+                platform.get_webhook_request(thing),
+                platform.delete_webhook_request(thing),
+            ]
+        return made
+
+    # What it says of itself
+
+    def test_it_is_in_the_registry_under_its_own_key(self) -> None:
+        platform = self.make_platform()
+        assert platform.key in PLATFORMS
+        assert platform_class(platform.key) is type(platform)
+
+    def test_it_has_nothing_to_complain_of_when_well_configured(self) -> None:
+        assert self.make_platform().configured() == []
+
+    def test_it_listens_only_to_events_that_it_knows(self) -> None:
+        platform = self.make_platform()
+        assert set(platform.receipt_events) <= set(platform.event_types)
+
+    # Who called
+
+    def test_it_accepts_a_rightly_signed_call(self) -> None:
+        self.make_platform().verify(self.call(self.any_body(), self.secrets[0]), [self.secrets[0]])
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_it_accepts_either_secret_while_they_are_changed(self, order: int) -> None:
+        for secret in self.secrets:
+            self.make_platform().verify(self.call(self.any_body(), secret), self.secrets[::order])
+
+    def test_it_rejects_another_secret(self) -> None:
+        with pytest.raises(Forged):
+            self.make_platform().verify(self.call(self.any_body(), "a third"), self.secrets)
+
+    def test_it_rejects_a_missing_signature(self) -> None:
+        call = self.unsigned(self.call(self.any_body(), self.secrets[0]))
+        with pytest.raises(Forged):
+            self.make_platform().verify(call, self.secrets)
+
+    @pytest.mark.parametrize("secrets", [[], [""]])
+    def test_it_rejects_everything_without_a_secret(self, secrets: list[str]) -> None:
+        for signed_with in (self.secrets[0], ""):
+            with pytest.raises(Forged):
+                self.make_platform().verify(self.call(self.any_body(), signed_with), secrets)
+
+    # What was told
+
+    def test_it_reads_every_fixture_in_its_folder(self) -> None:
+        platform = self.make_platform()
+        bodies = self.fixture_bodies()
+        assert bodies
+        for name, body in bodies.items():
+            events = platform.parse(body)
+            assert all(isinstance(event, ChatEvent) for event in events), name
+
+    def test_it_gives_every_event_of_a_delivery_a_key_that_repeats_with_it(self) -> None:
+        platform = self.make_platform()
+        for body in self.fixture_bodies().values():
+            call = self.call(body, self.secrets[0])
+            assert platform.envelope(call) == platform.envelope(call)
+            keys = [event.key for event in platform.parse(body)]
+            assert keys == [event.key for event in platform.parse(body)]
+            assert len(set(keys)) == len(keys)
+
+    def test_it_gives_two_deliveries_two_keys(self) -> None:
+        platform = self.make_platform()
+        bodies = list(self.fixture_bodies().values())
+        keys = {platform.envelope(self.call(body, self.secrets[0])).key for body in bodies}
+        assert len(keys) == len(bodies)
+
+    @given(body=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
+    def test_it_calls_any_other_body_unreadable_at_worst(self, body: bytes) -> None:
+        platform = self.make_platform()
+        for read in (lambda: platform.envelope(self.call(body, self.secrets[0])), lambda: platform.parse(body)):
+            try:
+                read()
+            except Unreadable as error:
+                assert str(error)
+
+    def test_it_echoes_a_challenge(self) -> None:
+        platform = self.make_platform()
+        self.need(platform, Can.WEBHOOKS)
+        assert platform.challenge({}) is None
+
+    # What was answered
+
+    @pytest.mark.parametrize("reached", [True, False])
+    def test_it_tries_again_after_a_failure_to_connect(self, reached: bool) -> None:
+        for name, read in self.readers(self.make_platform()).items():
+            assert isinstance(read(Failure(reached, "connection reset")), Later), name
+
+    @pytest.mark.parametrize("status", [500, 502, 503, 504])
+    @pytest.mark.parametrize("body", ODD_BODIES, ids=range(len(ODD_BODIES)))
+    def test_it_tries_again_after_a_server_error(self, status: int, body: bytes) -> None:
+        for name, read in self.readers(self.make_platform()).items():
+            assert isinstance(read(Response(status, {}, body)), Later), name
+
+    def test_it_waits_as_long_as_the_platform_asks(self) -> None:
+        for name, read in self.readers(self.make_platform()).items():
+            reading = read(Response(429, {"retry-after": "17"}, b""))
+            assert isinstance(reading, Later), name
+            assert reading.after == 17
+
+    @pytest.mark.parametrize("status", [400, 401, 403])
+    @pytest.mark.parametrize("body", ODD_BODIES, ids=range(len(ODD_BODIES)))
+    def test_it_takes_a_refusal_as_final_and_says_why(self, status: int, body: bytes) -> None:
+        for name, read in self.readers(self.make_platform()).items():
+            reading = read(Response(status, {}, body))
+            assert isinstance(reading, No), name
+            assert str(status) in reading.reason
+
+    @pytest.mark.parametrize("status", [200, 201, 204, 301, 304, 404, 409, 410, 418])
+    @pytest.mark.parametrize("body", ODD_BODIES, ids=range(len(ODD_BODIES)))
+    def test_it_reads_any_other_answer_without_raising(self, status: int, body: bytes) -> None:
+        for name, read in self.readers(self.make_platform()).items():
+            assert isinstance(read(Response(status, {}, body)), Done | Later | No), name
+
+    # What is asked
+
+    def test_it_posts_the_same_again_for_the_same_key(self) -> None:
+        platform = self.make_platform()
+        self.need(platform, Can.POST_AS_USER)
+        text = "long " * 2000
+        first, second = (platform.post_requests("c", as_user="ann", text=text, key="k") for _ in range(2))
+        assert first == second
+        assert first != platform.post_requests("c", as_user="ann", text=text, key="another")
+
+    @pytest.mark.parametrize("user", ["a/../b", "a?b#c", "ü ❤", "..", "%2e", "\ud800", "x" * 1000])
+    def test_it_keeps_a_strange_id_within_its_place_in_the_url(self, user: str) -> None:
+        platform = self.make_platform()
+        plain = self.requests(platform)
+        for usual, strange in zip(plain, self.requests(platform, user=user, thing=user), strict=True):
+            assert strange.url.isascii()
+            assert strange.url.count("/") == usual.url.count("/")
+            assert strange.url.count("?") == usual.url.count("?")
+            assert "#" not in strange.url
+            assert not {".", ".."} & set(strange.url.split("?")[0].split("/"))
+
+    def test_it_keeps_its_secrets_out_of_urls_and_reprs(self) -> None:
+        platform = self.make_platform()
+        for secret in platform.config.secrets.values():
+            assert secret not in repr(platform.config)
+            assert all(secret not in request.url for request in self.requests(platform))
+
+    def altered(self, call: Call, **headers: str) -> Call:
+        """The call with other headers."""
+        return replace(call, headers={**call.headers, **headers})
