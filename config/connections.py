@@ -6,23 +6,23 @@ from typing import Any
 
 from config import env
 
-POSTGRES = "django.db.backends.postgresql"
 SQLITE = "django.db.backends.sqlite3"
 
 
 def databases(folder: Path, *, worker: bool) -> dict[str, Any]:
     """DATABASES from DATABASE_URL; without it, a SQLite file in `folder`."""
     url = env.text("DATABASE_URL", f"sqlite:///{folder / 'db.sqlite3'}")
+    if not url.startswith(("postgres://", "postgresql://", "sqlite://")):
+        raise env.refuse("DATABASE_URL", "names no known database: use postgres:// or, to try things out, sqlite:///")
     try:
         database: dict[str, Any] = dict(env.environment.db_url_config(url))
-    except Exception as error:  # django-environ raises whatever urllib or its own parsing meets
-        raise env.refuse("DATABASE_URL", "cannot be read: write postgres://user:password@host:5432/name") from error
-    if database.get("ENGINE") == SQLITE:
+    except ValueError:
+        # Without the cause, which could show the password.
+        raise env.refuse("DATABASE_URL", "cannot be read: write postgres://user:password@host:5432/name") from None
+    if database["ENGINE"] == SQLITE:
         return {"default": {**database, **sqlite()}}
-    if database.get("ENGINE") == POSTGRES:
-        options = {**database.pop("OPTIONS", {}), "connect_timeout": 5}
-        return {"default": {**database, **postgres(options, worker=worker)}}
-    raise env.refuse("DATABASE_URL", "names another database: use postgres:// or, to try things out, sqlite:///")
+    options = {**database.pop("OPTIONS", {}), "connect_timeout": 5}
+    return {"default": {**database, **postgres(options, worker=worker)}}
 
 
 def sqlite() -> dict[str, Any]:
@@ -71,7 +71,7 @@ def redis_tls() -> dict[str, Any]:
     return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_ca_certs": verify, "ssl_check_hostname": False}
 
 
-def caches(redis: str) -> dict[str, Any]:
+def caches(redis: str, prefix: str) -> dict[str, Any]:
     """Redis where there is one. A cache that is away costs time, never an error."""
     if not redis:
         return {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
@@ -83,17 +83,18 @@ def caches(redis: str) -> dict[str, Any]:
         "IGNORE_EXCEPTIONS": True,
         "LOG_IGNORED_EXCEPTIONS": True,
     }
-    cache = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis, "KEY_PREFIX": "smsbridge"}
+    cache = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis, "KEY_PREFIX": prefix}
     return {"default": {**cache, "OPTIONS": options}}
 
 
-def broker(redis: str, folder: Path, *, worker: bool) -> dict[str, Any]:
+def broker(redis: str, prefix: str, folder: Path, *, worker: bool) -> dict[str, Any]:
     """Celery's broker settings: CELERY_BROKER_URL, else Redis, else files in a folder (one machine only)."""
     url = env.text("CELERY_BROKER_URL") or redis.replace("unix://", "redis+socket://", 1) or "filesystem://"
     scheme = url.partition(":")[0]
     if scheme in ("redis", "rediss", "redis+socket"):
         tls = {"CELERY_BROKER_USE_SSL": redis_tls()} if scheme == "rediss" else {}
-        return {"CELERY_BROKER_URL": url, "CELERY_BROKER_TRANSPORT_OPTIONS": redis_transport(worker=worker)} | tls
+        options = redis_transport(prefix, worker=worker)
+        return {"CELERY_BROKER_URL": url, "CELERY_BROKER_TRANSPORT_OPTIONS": options, **tls}
     if scheme == "filesystem":
         where = Path(env.text("BROKER_FOLDER", str(folder / ".cache" / "broker")))
         return {"CELERY_BROKER_URL": url, "CELERY_BROKER_TRANSPORT_OPTIONS": file_transport(where)}
@@ -102,12 +103,12 @@ def broker(redis: str, folder: Path, *, worker: bool) -> dict[str, Any]:
     raise env.refuse("CELERY_BROKER_URL", "is not supported: use redis://, rediss://, amqp:// or filesystem://")
 
 
-def redis_transport(*, worker: bool) -> dict[str, Any]:
+def redis_transport(prefix: str, *, worker: bool) -> dict[str, Any]:
     """A worker waits for messages and may take its time; a web process never waits long for the doorbell."""
     return {
         "visibility_timeout": 43_200,  # above any countdown: a task that outlives it is delivered twice
         "unacked_restore_throttle": 1,  # what a dead worker held comes back within 10 s of its time, not 100
-        "global_keyprefix": "smsbridge:",
+        "global_keyprefix": f"{prefix}:",
         "socket_timeout": 30 if worker else 2,
         "socket_connect_timeout": 5 if worker else 1,
         "socket_keepalive": True,

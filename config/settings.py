@@ -1,4 +1,4 @@
-"""Settings, all of them from the environment. `.env.example` lists the variables; `setup` writes them into the database.
+"""Settings, all from the environment. `.env.example` lists the variables; `setup` writes them into the database.
 
 A wrong value stops the start with a sentence that names the variable and the remedy (see `config.env`).
 """
@@ -35,7 +35,6 @@ SECRET_KEY_FALLBACKS = env.listed("SECRET_KEY_FALLBACKS")  # former keys: sessio
 SALT_KEY = env.listed("SALT_KEY", ["smsbridge.encrypted-fields"])
 
 SIMULATOR = env.switch("SIMULATOR", False)
-SIMULATOR_RETRY_UNIT = env.duration("SIMULATOR_RETRY_UNIT", "1 second")
 
 # Applications
 
@@ -107,7 +106,8 @@ WHITENOISE_USE_FINDERS = DEBUG
 WORKER = os.environ.get("PROCESS_ROLE") == "worker"  # decided in config/celery.py
 DATABASES = connections.databases(BASE_DIR, worker=WORKER)
 REDIS_URL = connections.redis_url()
-CACHES = connections.caches(REDIS_URL)
+REDIS_KEY_PREFIX = env.text("REDIS_KEY_PREFIX", "smsbridge")  # lets several installations share one Redis
+CACHES = connections.caches(REDIS_URL, REDIS_KEY_PREFIX)
 
 # The chat side
 
@@ -143,6 +143,14 @@ FAKE_URL = env.base_url("FAKE_URL")  # where the fake vendor's texts go; the dem
 FAKE_TOKEN = env.text("FAKE_TOKEN")
 FAKE_SIGNING_SECRET = env.text("FAKE_SIGNING_SECRET")
 
+# The simulator speaks for whatever the two sides above are told to talk to
+
+SIMULATOR_RETRY_UNIT = env.duration("SIMULATOR_RETRY_UNIT", "1 second")
+SIMULATOR_APP_ID, SIMULATOR_TOKEN = LAYER_APP_ID, LAYER_BEARER_TOKEN
+SIMULATOR_FAKE_TOKEN, SIMULATOR_FAKE_SIGNING_SECRET = FAKE_TOKEN, FAKE_SIGNING_SECRET
+SIMULATOR_FAKE_INBOUND_URL = f"{PUBLIC_URL}/webhooks/sms/fake/inbound/"
+SIMULATOR_VONAGE_SIGNATURE_SECRET = VONAGE_SIGNATURE_SECRET
+
 # Time limits
 
 CLAIM_SECONDS = env.seconds("CLAIM_SECONDS", 15)
@@ -166,7 +174,7 @@ LINGER_MS = env.whole("LINGER_MS", 300, least=0)
 
 # Celery: the broker is a doorbell. Truth and time are in the database, so a message lost, late or doubled is harmless.
 
-BROKER: dict[str, Any] = connections.broker(REDIS_URL, BASE_DIR, worker=WORKER)
+BROKER: dict[str, Any] = connections.broker(REDIS_URL, REDIS_KEY_PREFIX, BASE_DIR, worker=WORKER)
 CELERY_BROKER_URL = BROKER["CELERY_BROKER_URL"]
 CELERY_BROKER_TRANSPORT_OPTIONS = BROKER.get("CELERY_BROKER_TRANSPORT_OPTIONS", {})
 CELERY_BROKER_USE_SSL = BROKER.get("CELERY_BROKER_USE_SSL")
@@ -193,7 +201,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # a send cut
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
-# The schedule is all here, so beat needs no file to remember it; `expires`, that sweeps do not pile up behind an outage.
+# The schedule is all here, so beat needs no file to remember it; `expires`, so that sweeps do not pile up in an outage.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {

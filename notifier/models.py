@@ -48,15 +48,15 @@ class Hook(models.Model):
     name = models.CharField(max_length=100, help_text="Registered with the platform, to find our own webhooks again.")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.RECEIPTS)
     events = models.JSONField(default=list, blank=True, help_text="Event names; empty means what the kind needs.")
-    delay = models.DurationField(
-        help_text="How long a message may stay unread (receipts), or an event wait (listen)."
-    )
+    delay = models.DurationField(help_text="How long a message may stay unread (receipts), or an event wait (listen).")
     report_for_status = models.JSONField(
         default=list, blank=True, help_text='Statuses that count as unread: "sent", "delivered". Empty means both.'
     )
     identities = models.CharField(max_length=10, choices=Identities.choices, default=Identities.PLATFORM)
     identity_function = models.CharField(max_length=200, blank=True, help_text="Dotted path, for own function.")
-    secret = SecretTextField(blank=True, null=True, help_text="Signing secret; several, by comma, while one is changed.")
+    secret = SecretTextField(
+        blank=True, null=True, help_text="Signing secret; several, by comma, while one is changed."
+    )
     enabled = models.BooleanField(default=True)
     webhook_id = models.CharField(max_length=200, blank=True, editable=False)
     registered_as = models.CharField(max_length=64, blank=True, editable=False)

@@ -111,7 +111,9 @@ def _spell_now(vendor: str, plus: str | None) -> str:
 
 
 def _spell_in(vendor: str, name: str, type_: str) -> str:
-    return f"= any(%({name})s::{type_}[])" if vendor == "postgresql" else f"in (select value from json_each(%({name})s))"
+    return (
+        f"= any(%({name})s::{type_}[])" if vendor == "postgresql" else f"in (select value from json_each(%({name})s))"
+    )
 
 
 def _spell_rows(vendor: str, name: str, columns: tuple[tuple[str, str], ...]) -> str:
@@ -127,7 +129,9 @@ def _postgres_params(params: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in params.items():
         if isinstance(value, Rows):
-            arrays: Iterable[Sequence[Any]] = zip(*value.values, strict=True) if value.values else [()] * len(value.columns)
+            arrays: Iterable[Sequence[Any]] = (
+                zip(*value.values, strict=True) if value.values else [()] * len(value.columns)
+            )
             flat |= {f"{name}__{column}": list(array) for column, array in zip(value.columns, arrays, strict=True)}
         elif isinstance(value, Ids):
             flat[name] = list(value.values)

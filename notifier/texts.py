@@ -52,7 +52,7 @@ def loads_object(body: bytes) -> dict[str, Any]:
     except RecursionError:
         reason = "the JSON is nested too deeply"
     except ValueError as error:
-        reason = str(error) if isinstance(error, _Unusable) else "the JSON holds an integer of too many digits"
+        reason = str(error) if isinstance(error, _NumberError) else "the JSON holds an integer of too many digits"
     else:
         if isinstance(value, dict):
             return value
@@ -61,18 +61,18 @@ def loads_object(body: bytes) -> dict[str, Any]:
     raise Unreadable(reason)
 
 
-class _Unusable(ValueError):
+class _NumberError(ValueError):
     """A number of the body that is refused."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _Unusable(f"{name} is not JSON")
+    raise _NumberError(f"{name} is not JSON")
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise _Unusable("the JSON holds a number that is too large")
+        raise _NumberError("the JSON holds a number that is too large")
     return number
 
 

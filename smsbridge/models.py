@@ -74,7 +74,8 @@ class Bridge(models.Model):
     pool = models.ForeignKey(Pool, models.PROTECT, related_name="bridges")
     template = models.TextField(default="<%= sender.name %>: <%= text %>")
     introduction = models.TextField(
-        blank=True, help_text="Sent before the first text of every new or changed link between a number and a conversation."
+        blank=True,
+        help_text="Put in front of the first text of every new or changed link between a number and a conversation.",
     )
     introduction_function = models.CharField(
         max_length=200, blank=True, help_text="Dotted path of a function that writes the introduction instead."
@@ -89,7 +90,9 @@ class Bridge(models.Model):
         default=timedelta(hours=12), help_text="A notice that could not be sent for so long is given up."
     )
     region = models.CharField(
-        max_length=2, blank=True, help_text="Country (ISO, such as US) of phones that are stored without a country code."
+        max_length=2,
+        blank=True,
+        help_text="Country (ISO, such as US) of phones that are stored without a country code.",
     )
     paused = models.BooleanField(default=False)
     dry_run = models.BooleanField(default=False, help_text="Do everything but the call to the vendor.")
@@ -185,7 +188,14 @@ class OutboundSms(models.Model):
             models.CheckConstraint(
                 condition=Q(
                     state__in=[
-                        "ready", "sending", "sent", "delivered", "undelivered", "uncertain", "dead", "withdrawn",
+                        "ready",
+                        "sending",
+                        "sent",
+                        "delivered",
+                        "undelivered",
+                        "uncertain",
+                        "dead",
+                        "withdrawn",
                     ]
                 ),
                 name="outbound_state_is_known",
@@ -214,6 +224,7 @@ class Lease(models.Model):
     phone = models.CharField(max_length=16)
     conversation = models.ForeignKey(Conversation, models.CASCADE, db_index=True)
     user_id = models.CharField(max_length=255)
+    linked_at = models.DateTimeField(help_text="Since when the number stands for this conversation.")
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField()
     introduced_by = models.ForeignKey(OutboundSms, models.SET_NULL, null=True, related_name="+", db_index=False)
@@ -269,7 +280,9 @@ class Notice(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["message", "user_id", "bridge"], name="notice_once"),
-            models.CheckConstraint(condition=Q(state__in=["waiting", "in_sms", "skipped"]), name="notice_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "in_sms", "skipped"]), name="notice_state_is_known"
+            ),
             models.CheckConstraint(condition=~Q(state="skipped") | ~Q(reason=""), name="notice_skipped_says_why"),
         ]
         indexes = [

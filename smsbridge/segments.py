@@ -39,12 +39,13 @@ EXTENSION: Final = "\f^{}\\[~]|€"
 
 _GSM7 = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
 _NOT_GSM7 = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
-_TWO_SEPTETS = re.compile(f"[{re.escape(EXTENSION)}]")
-_TWO_UNITS = re.compile("[\U00010000-\U0010ffff]")
 
 _ALONE = {Encoding.GSM7: 160, Encoding.UCS2: 70}
 _PART = {Encoding.GSM7: 153, Encoding.UCS2: 67}
-_DOUBLE = {Encoding.GSM7: _TWO_SEPTETS, Encoding.UCS2: _TWO_UNITS}
+_DOUBLE = {
+    Encoding.GSM7: re.compile(f"[{re.escape(EXTENSION)}]"),
+    Encoding.UCS2: re.compile("[\U00010000-\U0010ffff]"),
+}
 # The one-character ellipsis is not in GSM-7 and would turn the text into UCS-2.
 _ELLIPSIS = {Encoding.GSM7: "...", Encoding.UCS2: "…"}
 _WORD_SEARCH: Final = 20
@@ -53,12 +54,12 @@ _WORD_SEARCH: Final = 20
 def measure(text: str) -> Segmented:
     """What the text costs. The empty text costs nothing: its `count` is 0."""
     encoding = _encoding(text)
-    doubles = len(_DOUBLE[encoding].findall(text))
-    units = len(text) + doubles
+    doubles = [match.start() for match in _DOUBLE[encoding].finditer(text)]
+    units = len(text) + len(doubles)
     if units <= _ALONE[encoding]:
         return Segmented(encoding, units, 1 if units else 0)
     size = _PART[encoding]
-    return Segmented(encoding, units, _parts(text, _DOUBLE[encoding], size) if doubles else ceil(units / size))
+    return Segmented(encoding, units, _parts(len(text), doubles, size))
 
 
 def truncate(text: str, max_segments: int) -> str:
@@ -87,15 +88,16 @@ def _encoding(text: str) -> Encoding:
     return Encoding.GSM7 if _GSM7.fullmatch(text) else Encoding.UCS2
 
 
-def _parts(text: str, double: re.Pattern[str], size: int) -> int:
-    """The number of parts of `size` units when no character is parted: one that does not fit begins the next part."""
-    parts, used = 1, 0
-    for character in text:
-        units = 2 if double.match(character) else 1
-        used += units
-        if used > size:
-            parts, used = parts + 1, units
-    return parts
+def _parts(length: int, doubles: list[int], size: int) -> int:
+    """The number of parts of `size` units for `length` characters, of which those at `doubles` take two units.
+
+    A unit is lost wherever a double character would begin in the last unit of a part: it moves to the next one.
+    """
+    lost = 0
+    for earlier, position in enumerate(doubles):
+        if (position + earlier + lost) % size == size - 1:
+            lost += 1
+    return ceil((length + len(doubles) + lost) / size)
 
 
 def _ended(beginning: str) -> str:

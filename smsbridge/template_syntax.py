@@ -76,8 +76,7 @@ class _Tag:
         inside = self.body.split(_OPEN)[0]
         arrow = inside.find("=>")
         if self.is_value and arrow >= 0:
-            written = f"<%= {inside[:arrow].strip()} %>"
-            self._refuse(self.start + arrow, "'=>' does not close a tag; write '%>'", written)
+            self._refuse(self.start + arrow, "'=>' does not close a tag; write '%>'", self._begun(inside[:arrow]))
         if self.closed < 0 or _OPEN in self.body:
             self._refuse(self.opened, "this tag is never closed; write '%>' at its end", self._begun(inside))
         if not self.is_value:

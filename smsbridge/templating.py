@@ -1,6 +1,6 @@
 """The templates of SMS texts: plain text with `<%= path %>` tags, a safe subset of Underscore's `_.template`.
 
-Nothing of a template is run: a tag names a value by a path, `sender.name`, `parts[0].body` or `sender["vip level"]`, and
+Nothing of a template is run: a tag names a value by a path, `sender.name`, `parts[0].body` or `sender["vip level"]`;
 all else is refused when the template is compiled. `<%- path %>` means the same, for an SMS is not HTML.
 White space and line breaks around tags are kept, as Underscore does.
 """

@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from smsbridge import views
+
+urlpatterns = [
+    path("webhooks/sms/<slug:slug>/inbound/", views.inbound_webhook, name="sms-inbound"),
+    path("webhooks/sms/<slug:slug>/status/", views.status_webhook, name="sms-status"),
+]

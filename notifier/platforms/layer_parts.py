@@ -68,22 +68,25 @@ def _reach(text: str, start: int, limit: int) -> int:
 
 
 def _best_cut(text: str, start: int, end: int) -> int:
-    whole = [cut for cut in range(end, start, -1) if not _inside_a_character(text, cut)]
+    whole = [cut for cut in range(end, start, -1) if not _inside_a_character(text, start, cut)]
     far_enough = start + (end - start) // 2
     after_space = next((cut for cut in whole if cut > far_enough and text[cut - 1].isspace()), None)
     # a single "character" longer than a part is nothing a person wrote: cut it anywhere
     return after_space or next(iter(whole), end)
 
 
-def _inside_a_character(text: str, cut: int) -> bool:
-    """Whether the code points around `cut` are seen as one character (the common rules of Unicode's UAX 29)."""
+def _inside_a_character(text: str, start: int, cut: int) -> bool:
+    """Whether the code points around `cut` are seen as one character (the common rules of Unicode's UAX 29).
+
+    `start` is a place before `cut` that is not within one.
+    """
     before, after = text[cut - 1], text[cut]
     return (
         unicodedata.category(after) in _MARKS
         or _ZERO_WIDTH_JOINER in (before, after)
         or _modifies_emoji(after)
         or (before, after) == ("\r", "\n")
-        or (_is_flag_letter(after) and _flag_letters_before(text, cut) % 2 == 1)
+        or (_is_flag_letter(after) and _flag_letters_before(text, start, cut) % 2 == 1)
         or _continues_hangul(before, after)
     )
 
@@ -96,9 +99,9 @@ def _is_flag_letter(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
-def _flag_letters_before(text: str, cut: int) -> int:
+def _flag_letters_before(text: str, start: int, cut: int) -> int:
     first = cut
-    while first > 0 and _is_flag_letter(text[first - 1]):
+    while first > start and _is_flag_letter(text[first - 1]):
         first -= 1
     return cut - first
 

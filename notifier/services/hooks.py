@@ -25,6 +25,8 @@ class LiveHook:
     ranks: tuple[int, ...]
     secrets: tuple[str, ...]
     platform: Platform
+    identities: str
+    identity_function: str
 
 
 _mutex = Lock()
@@ -69,4 +71,6 @@ def _live(hook: Hook) -> LiveHook:
         ranks=tuple(hook.reported_ranks),
         secrets=tuple(hook.secrets),
         platform=platform_of(hook.chat_app),
+        identities=hook.identities,
+        identity_function=hook.identity_function,
     )

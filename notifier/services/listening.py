@@ -40,7 +40,13 @@ def keep(deliveries: Sequence[tuple[LiveHook, str, bytes, datetime]]) -> None:
         " select new.hook_id, new.key, new.body, new.received_at, new.next_at, 'waiting', 0, ''"
         " from {rows:new} where true on conflict (hook_id, key) do nothing",
         new=Rows(
-            {"hook_id": "bigint", "key": "text", "received_at": "timestamptz", "next_at": "timestamptz", "body": "text"},
+            {
+                "hook_id": "bigint",
+                "key": "text",
+                "received_at": "timestamptz",
+                "next_at": "timestamptz",
+                "body": "text",
+            },
             [(*row, bodies[row[0], row[1]]) for row in rows],
         ),
     )
@@ -119,4 +125,3 @@ def _put_off(id_: int, claim: uuid.UUID, attempts: int, error: str) -> None:
 def _seconds_to_next() -> float | None:
     ((next_at, now),) = fetch("select min(next_at), {now} from notifier_listenedevent where state = 'waiting'")
     return None if next_at is None else max((moment(next_at) - moment(now)).total_seconds(), 0.0)
-

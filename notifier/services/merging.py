@@ -262,7 +262,7 @@ def _departures(conversations: dict[str, int], arrived: Sequence[Arrived]) -> No
             continue
         conversation = conversations[event.conversation]
         if event.participants is not None:
-            _return(conversation, event.participants)
+            _return(conversation, event.participants, event.at or received_at)
             _leave(conversation, _others(conversation, event.participants), event.at or received_at)
         if event.left:
             _leave(conversation, event.left, event.at or received_at)
@@ -290,9 +290,11 @@ def _leave(conversation: int, users: Sequence[str], at: datetime) -> None:
     )
 
 
-def _return(conversation: int, users: Sequence[str]) -> None:
+def _return(conversation: int, users: Sequence[str], at: datetime) -> None:
     run(
-        "delete from notifier_departure where conversation_id = %(conversation)s and user_id {in:users}",
+        "delete from notifier_departure where conversation_id = %(conversation)s and user_id {in:users}"
+        " and left_at <= %(at)s",
+        at=at,
         conversation=conversation,
         users=Ids("text", users),
     )

@@ -1,4 +1,4 @@
-"""What every call of Layer's API goes through: who asks, in which version, by which method, and the faults asked for."""
+"""What every call of Layer's API goes through: who asks, in which version and method, and the faults asked for."""
 
 import re
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from smsbridge.simulator import conf, faults
 from smsbridge.simulator.errors import LayerError, invalid_header
 from smsbridge.simulator.pump import pump
+from smsbridge.simulator.wire import cleaned
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -25,8 +26,9 @@ class LayerView(View):
     versions: ClassVar[tuple[str, ...]] = ("1.0", "1.1")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        pump.ring()
+        pump.start()
         try:
+            kwargs = cleaned(kwargs)
             check_caller(request, kwargs.pop("app"))
             self.check_accept(request)
             handler = self.handler(request)
@@ -62,7 +64,7 @@ class NoSuchEndpoint(LayerView):
 
 
 def check_caller(request: HttpRequest, app: str) -> None:
-    """Raises `authentication_required` (401) without the right token, `invalid_app_id` (403) for another application."""
+    """Raises `authentication_required` (401) without the right token, `invalid_app_id` (403) for another app."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not constant_time_compare(given.strip(), conf.token()):
         raise LayerError("authentication_required", "The bearer token is missing or wrong.")

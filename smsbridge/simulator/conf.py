@@ -45,21 +45,22 @@ def faults() -> dict[str, Any]:
 
 
 def fake_token() -> str:
-    return str(_get("SIMULATOR_FAKE_TOKEN", "fake-token"))
+    return str(_get("SIMULATOR_FAKE_TOKEN", "") or "fake-token")
 
 
 def fake_signing_secret() -> str:
-    return str(_get("SIMULATOR_FAKE_SIGNING_SECRET", "fake-signing-secret"))
+    """Of several, separated by commas during a change, the first one signs."""
+    return str(_get("SIMULATOR_FAKE_SIGNING_SECRET", "") or "fake-signing-secret").split(",")[0].strip()
 
 
 def fake_inbound_url() -> str:
-    """Where texts to a number without an inbound URL of its own go; empty: nowhere."""
+    """Where texts to a fake number without an inbound URL of its own go; empty: nowhere."""
     return str(_get("SIMULATOR_FAKE_INBOUND_URL", ""))
 
 
 def vonage_signature_secret() -> str:
     """Signs what the Vonage door sends; empty: unsigned, as a new Vonage account is."""
-    return str(_get("SIMULATOR_VONAGE_SIGNATURE_SECRET", ""))
+    return str(_get("SIMULATOR_VONAGE_SIGNATURE_SECRET", "")).split(",")[0].strip()
 
 
 def vonage_inbound_method() -> str:

@@ -33,9 +33,7 @@ ERRORS: dict[str, tuple[int, int]] = {
 class LayerError(Exception):
     """A refusal in Layer's words; `response()` is what the caller gets."""
 
-    def __init__(
-        self, error_id: str, message: str, *, data: Any = None, headers: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, error_id: str, message: str, *, data: Any = None, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.error_id, self.message, self.data = error_id, message, data
         self.headers = headers or {}
@@ -47,9 +45,7 @@ class LayerError(Exception):
         content: dict[str, Any] = {"id": shown, "code": self.code, "message": self.message, "url": DOCUMENT}
         if self.data is not None:
             content["data"] = self.data
-        return HttpResponse(
-            json.dumps(content, ensure_ascii=False), JSON, status=self.status, headers=self.headers
-        )
+        return HttpResponse(json.dumps(content, ensure_ascii=False), JSON, status=self.status, headers=self.headers)
 
 
 JSON = "application/json; charset=UTF-8"

@@ -25,7 +25,7 @@ class FaultPlan:
 
     def happens(self, fault: str) -> bool:
         share: float = getattr(self, fault)
-        return share > 0 and random.random() < share
+        return share > 0 and random.random() < share  # noqa: S311 (chance, not secrecy)
 
     def delay(self) -> None:
         if self.delay_ms:
@@ -52,3 +52,7 @@ def change(wanted: dict[str, Any]) -> FaultPlan:
     plan = asdict(current()) | wanted
     Faults.objects.update_or_create(pk=1, defaults={"settings": plan})
     return FaultPlan(**plan)
+
+
+def shown(plan: FaultPlan) -> dict[str, float]:
+    return asdict(plan)

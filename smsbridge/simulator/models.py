@@ -7,18 +7,28 @@ from django.db.models import Q
 from django.utils import timezone
 
 
-class User(models.Model):
+class Row(models.Model):
+    """Shown by kind and key only: texts and phones have no place in logs."""
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk}"
+
+
+class User(Row):
     """A user whom the chat server has seen: once a participant, or given an identity."""
 
     user_id = models.TextField(primary_key=True)
 
 
-class Identity(models.Model):
+class Identity(Row):
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="identity")
     properties = models.JSONField(default=dict)
 
 
-class Block(models.Model):
+class Block(Row):
     owner = models.TextField()
     blocked = models.TextField()
 
@@ -26,7 +36,7 @@ class Block(models.Model):
         constraints = [models.UniqueConstraint(fields=["owner", "blocked"], name="simulator_block_once")]
 
 
-class Conversation(models.Model):
+class Conversation(Row):
     """`distinct_key` is a digest of the participants while the conversation is the distinct one of that set."""
 
     uid = models.UUIDField(unique=True, default=uuid4, editable=False)
@@ -36,7 +46,7 @@ class Conversation(models.Model):
     deleted_at = models.DateTimeField(null=True)
 
 
-class Participant(models.Model):
+class Participant(Row):
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="members")
     user_id = models.TextField()
 
@@ -45,7 +55,7 @@ class Participant(models.Model):
         indexes = [models.Index(fields=["user_id"], name="simulator_member_user")]
 
 
-class Message(models.Model):
+class Message(Row):
     """Deleted messages stay as tombstones, so that a repeated send with the same UUID does not revive them."""
 
     uid = models.UUIDField(unique=True, default=uuid4, editable=False)
@@ -65,7 +75,7 @@ class Message(models.Model):
         ]
 
 
-class Part(models.Model):
+class Part(Row):
     message = models.ForeignKey(Message, models.CASCADE, related_name="parts")
     position = models.PositiveSmallIntegerField()
     mime_type = models.TextField()
@@ -77,7 +87,7 @@ class Part(models.Model):
         constraints = [models.UniqueConstraint(fields=["message", "position"], name="simulator_part_once")]
 
 
-class Receipt(models.Model):
+class Receipt(Row):
     """One recipient's status of one message; `rank` only ever grows."""
 
     class Rank(models.IntegerChoices):
@@ -95,13 +105,13 @@ class Receipt(models.Model):
         indexes = [models.Index(fields=["user_id", "rank"], name="simulator_receipt_user")]
 
 
-class Announcement(models.Model):
+class Announcement(Row):
     uid = models.UUIDField(unique=True, default=uuid4, editable=False)
     sent_at = models.DateTimeField(default=timezone.now)
     content = models.JSONField()
 
 
-class Webhook(models.Model):
+class Webhook(Row):
     class Status(models.TextChoices):
         UNVERIFIED = "unverified"
         ACTIVE = "active"
@@ -119,7 +129,7 @@ class Webhook(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
 
-class Number(models.Model):
+class Number(Row):
     """A number at the pretend vendor. `dialect` says how its inbound texts are written to `inbound_url`."""
 
     class Dialect(models.TextChoices):
@@ -131,12 +141,12 @@ class Number(models.Model):
     dialect = models.CharField(max_length=8, choices=Dialect, default=Dialect.FAKE)
 
 
-class Phone(models.Model):
+class Phone(Row):
     e164 = models.CharField(max_length=16, primary_key=True)
     owner = models.TextField(blank=True)
 
 
-class Text(models.Model):
+class Text(Row):
     """One SMS as the phone shows it: received from a number, or sent to it."""
 
     class Status(models.TextChoices):
@@ -155,7 +165,7 @@ class Text(models.Model):
     status = models.CharField(max_length=16, choices=Status)
 
 
-class Delivery(models.Model):
+class Delivery(Row):
     """One HTTP call that waits to be made, or to be made again.
 
     `lane` names the receiver: lanes do not hold each other up. A claim moves `due_at` to the future
@@ -186,7 +196,7 @@ class Delivery(models.Model):
         indexes = [models.Index(fields=["lane", "due_at"], name="simulator_delivery_due")]
 
 
-class Faults(models.Model):
+class Faults(Row):
     """At most one row (id 1): the faults asked for at run time."""
 
     settings = models.JSONField(default=dict)

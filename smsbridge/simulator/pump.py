@@ -26,23 +26,37 @@ class Pump:
         self._wake = Event()
         self._lock = Lock()
         self._thread: Thread | None = None
-        self._busy: set[str] = set()
+        self._busy: dict[str, Thread] = {}
+        self._stopping = False
 
     def ring(self) -> None:
-        """Have the queue looked at now; returns at once. Does nothing where deliveries are switched off."""
-        if conf.deliver():
-            self._start()
-            self._wake.set()
+        """Have the queue looked at now; returns at once. Nothing happens where deliveries are switched off."""
+        self.start()
+        self._wake.set()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Have the thread running, so that rows left by an earlier process go out too."""
+        if not conf.deliver():
+            return
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = Thread(target=self._run, name="simulator-deliveries", daemon=True)
                 self._thread.start()
 
+    def stop(self) -> None:
+        """End all threads after the calls they are making; the next ring starts anew."""
+        with self._lock:
+            thread, self._thread, self._stopping = self._thread, None, True
+        if thread is not None:
+            self._wake.set()
+            thread.join()
+        for lane in list(self._busy.values()):
+            lane.join()
+        self._stopping = False
+
     def _run(self) -> None:
         pause = 0.0
-        while True:
+        while not self._stopping:
             self._wake.wait(pause)
             self._wake.clear()
             pause = _guarded(self._pass, default=POLL_SECONDS)
@@ -59,23 +73,23 @@ class Pump:
         with self._lock:
             if lane in self._busy or len(self._busy) >= MAX_LANES:
                 return
-            self._busy.add(lane)
-        Thread(target=self._lane, args=[lane], name=f"simulator {lane}", daemon=True).start()
+            self._busy[lane] = thread = Thread(target=self._lane, args=[lane], name=f"simulator {lane}", daemon=True)
+            thread.start()
 
     def _lane(self, lane: str) -> None:
         from smsbridge.simulator import deliveries  # it imports this module's users
 
         try:
-            while _guarded(lambda: deliveries.deliver_lane(lane), default=0):
+            while not self._stopping and _guarded(lambda: deliveries.deliver_lane(lane), default=0):
                 pass
         finally:
             with self._lock:
-                self._busy.discard(lane)
+                self._busy.pop(lane, None)
             self._wake.set()  # a row that came while this lane was ending must not wait
 
 
 def _guarded(step: Callable[[], _T], default: _T) -> _T:
-    """One step whose failure (say, the database away) is logged and must not end the thread; its connections are closed."""
+    """One step, and its connections closed; a failure (the database away) is logged and must not end the thread."""
     try:
         return step()
     except Exception:

@@ -20,7 +20,8 @@ def put(*deliveries: Delivery) -> None:
 
 
 def due_lanes() -> list[str]:
-    return list(Delivery.objects.filter(due_at__lte=timezone.now()).order_by().values_list("lane", flat=True).distinct())
+    due = Delivery.objects.filter(due_at__lte=timezone.now()).order_by()
+    return list(due.values_list("lane", flat=True).distinct())
 
 
 def seconds_to_next(longest: float) -> float:

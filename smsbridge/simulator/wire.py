@@ -112,6 +112,6 @@ def page_of(request: HttpRequest, uids: Iterable[UUID], what: str) -> tuple[list
 
 def _page_size(request: HttpRequest) -> int:
     given = request.GET.get("page_size", str(MAX_PAGE))
-    if not (given.isascii() and given.isdecimal() and 0 < int(given[:9])):
+    if not (given.isascii() and given.isdecimal() and int(given[:9]) > 0):
         raise invalid("page_size", "must be a positive number")
     return min(int(given[:9]), MAX_PAGE)

@@ -10,19 +10,19 @@ VENDORS: dict[str, str] = {
 }
 
 
-class UnknownVendor(ValueError):
+class UnknownVendorError(LookupError):
     """A key that is not in the registry. The text names those that are."""
 
 
 def vendor_class(key: str) -> type[Vendor]:
-    """The adapter for a key. Raises UnknownVendor."""
+    """The adapter for a key. Raises UnknownVendorError."""
     if key not in VENDORS:
-        raise UnknownVendor(f"There is no SMS vendor {key!r}: use one of {', '.join(sorted(VENDORS))}.")
+        raise UnknownVendorError(f"There is no SMS vendor {key!r}: use one of {', '.join(sorted(VENDORS))}.")
     module, _, name = VENDORS[key].rpartition(".")
     found: type[Vendor] = getattr(import_module(module), name)
     return found
 
 
 def make_vendor(key: str, config: AccountConfig) -> Vendor:
-    """An account's adapter. Raises UnknownVendor."""
+    """An account's adapter. Raises UnknownVendorError."""
     return vendor_class(key)(config)

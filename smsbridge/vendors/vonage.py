@@ -35,6 +35,7 @@ REST_URL = "https://rest.nexmo.com"
 API_URL = "https://api.nexmo.com"
 
 _LONGEST_CALLBACK = 100
+_ON = ("on", "yes", "true", "1")
 _FORM = "application/x-www-form-urlencoded"
 
 _quote_url = lru_cache(maxsize=64)(quote_plus)  # one receipt URL per account, in every message
@@ -65,7 +66,7 @@ class Vonage(Vendor):
         self._rest_url = (config.options.get("rest_url") or REST_URL).rstrip("/")
         self._method = config.options.get("signature_method") or "sha256"
         self._signature_secrets = secret_list(config.secrets, "signature_secret")
-        self._signs = config.options.get("sign_requests", "").lower() in ("on", "yes", "true", "1")
+        self._signs = config.options.get("sign_requests", "").lower() in _ON and self._can_sign()
         self._send_url = f"{self._rest_url}/sms/json"
         self._basic = {"Accept": "application/json", "Authorization": self._credentials()}
         self._basic_form = {**self._basic, "Content-Type": _FORM}
@@ -74,6 +75,9 @@ class Vonage(Vendor):
     def _credentials(self) -> str:
         pair = f"{self._api_key}:{self.config.secrets.get('api_secret', '')}"
         return f"Basic {b64encode(pair.encode()).decode()}"
+
+    def _can_sign(self) -> bool:
+        return bool(self._signature_secrets) and self._method in METHODS
 
     def configured(self) -> list[str]:
         options, secrets = self.config.options, self.config.secrets
@@ -95,7 +99,7 @@ class Vonage(Vendor):
         fields = _message_fields(sms)
         if self._signs:
             fields |= {"api_key": self._api_key, "timestamp": int(time())}
-            fields["sig"] = sign(fields, self._signature_secrets[0] if self._signature_secrets else "", self._method)
+            fields["sig"] = sign(fields, self._signature_secrets[0], self._method)
         return Request("POST", self._send_url, self._send_headers, _encoded(fields))
 
     def outcome(self, answer: Answer) -> Outcome:
@@ -111,7 +115,7 @@ class Vonage(Vendor):
         return call.method in ("GET", "HEAD") and not call.query and not call.body
 
     def verify(self, call: Call) -> None:
-        if not self._signature_secrets or self._method not in METHODS:
+        if not self._can_sign():
             raise Forged(_UNVERIFIABLE)
         try:
             fields = fields_of(call)
@@ -166,7 +170,10 @@ def _message_fields(sms: OutgoingSms) -> dict[str, str | int]:
         if len(sms.status_url) <= _LONGEST_CALLBACK:  # else receipts go to the URL set in the Vonage dashboard
             fields["callback"] = sms.status_url
     try:
+        sms.text.encode()
         message = SmsMessage.model_validate(fields)
+    except UnicodeEncodeError:
+        wrong = {"text"}
     except ValidationError as problem:
         # the exception itself shows phone and text, so only the names of the fields go on
         wrong = {str(name) for error in problem.errors(include_input=False) for name in error["loc"]}

@@ -8,6 +8,7 @@ from tests.platforms.layer_cases import delivery, layer
 
 class TestLayer(PlatformContract):
     fixtures = "layer"
+    challenge_name = "verification_challenge"
 
     def make_platform(self) -> Platform:
         return layer()

@@ -46,7 +46,15 @@ def test_it_accepts_numbers_of_any_country(written: str, number: str) -> None:
     [
         *("1-123-1234", "+11231234", "", " ", "+", "12345", "0", "00", "+999123456789"),
         *("044 668 18 00", "415 555 0101", "+1415555010199", "++14155550101"),
-        *("GOOGLE", "1-800-FLOWERS", "+1 415 555 0101 ext. 5", "+14155550101;ext=5", "a@b.c", "+14155550101\0", "1" * 500),
+        *(
+            "GOOGLE",
+            "1-800-FLOWERS",
+            "+1 415 555 0101 ext. 5",
+            "+14155550101;ext=5",
+            "a@b.c",
+            "+14155550101\0",
+            "1" * 500,
+        ),
     ],
 )
 def test_it_refuses_what_is_not_a_number_to_be_texted(written: str) -> None:

@@ -1,18 +1,38 @@
 """SMS segments: golden vectors of the standard, and shortening that always fits."""
 
+from itertools import accumulate
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from smsbridge.graphemes import LONGEST_CLUSTER, is_boundary
+from smsbridge.graphemes import is_boundary
 from smsbridge.segments import BASIC, EXTENSION, Encoding, Segmented, costly_characters, measure, truncate
 
 GSM7, UCS2 = Encoding.GSM7, Encoding.UCS2
 FAMILY = "👩\u200d👩\u200d👧"
 
-gsm_text = st.text(alphabet=BASIC + EXTENSION, max_size=700)
-wild_text = st.text(alphabet=st.sampled_from("ab  €[ñ\u2019\u0301\u200d\ufe0f👍🏽🇨🇭🇩🇪가\r\n\u1100\u1161क्ष"), max_size=500)
-texts = gsm_text | wild_text | st.text(max_size=400)
+CLUSTERS = [
+    *"ab1 €[ñł\n",
+    "e\u0301",
+    FAMILY,
+    "👍🏽",
+    "🇨🇭",
+    "🇩🇪",
+    "1\ufe0f\u20e3",
+    "\u1100\u1161",
+    "क्ष",
+    "\r\n",
+]
+
+short_gsm = st.text(alphabet=BASIC + EXTENSION, min_size=8, max_size=40)
+short_wild = st.text(alphabet=sorted(set("".join(CLUSTERS))), min_size=8, max_size=40)
+clusters = st.lists(st.sampled_from(CLUSTERS), min_size=8, max_size=40)
+times = st.integers(21, 40)  # at least 168 characters: more than one SMS in any encoding
+long_gsm = st.builds(lambda text, n: text * n, short_gsm, times)
+long_wild = st.builds(lambda text, n: text * n, short_wild, times)
+long_clusters = st.builds(lambda texts, n: texts * n, clusters, times)
+texts = st.text() | short_gsm | long_gsm | long_wild
 
 
 @pytest.mark.parametrize(
@@ -74,9 +94,20 @@ def test_appending_never_costs_less(text: str, more: str) -> None:
     assert measure(text).count <= measure(text + more).count
 
 
-@given(gsm_text)
-def test_a_gsm_7_text_never_costs_less_when_one_character_is_foreign(text: str) -> None:
+@given(short_gsm | long_gsm)
+def test_one_foreign_character_never_makes_a_text_cheaper(text: str) -> None:
     assert measure(text).count <= measure(text + "ł").count
+
+
+@given(long_wild | long_gsm)
+def test_the_count_is_what_filling_part_by_part_comes_to(text: str) -> None:
+    size, double = (153, EXTENSION.__contains__) if measure(text).encoding is GSM7 else (67, "\uffff".__lt__)
+    free, parts = 0, 0
+    for cost in (2 if double(character) else 1 for character in text):
+        if cost > free:
+            free, parts = size, parts + 1
+        free -= cost
+    assert measure(text).count == parts
 
 
 def test_a_text_that_fits_is_returned_unchanged() -> None:
@@ -154,33 +185,32 @@ def test_it_cannot_shorten_to_nothing(segments: int) -> None:
         truncate("text", segments)
 
 
+def kept(shortened: str) -> str:
+    return shortened.removesuffix("..." if measure(shortened).encoding is GSM7 else "…")
+
+
 @given(texts, st.integers(1, 4))
-@settings(max_examples=300)
 def test_a_shortened_text_fits_and_is_the_beginning_of_the_whole(text: str, segments: int) -> None:
     shortened = truncate(text, segments)
     assert measure(shortened).count <= segments
-    if shortened != text:
-        ellipsis = "..." if measure(shortened).encoding is GSM7 else "…"
-        assert shortened.endswith(ellipsis)
-        assert text.startswith(shortened.removesuffix(ellipsis))
+    assert shortened == text or text.startswith(kept(shortened))
 
 
-@given(wild_text.filter(lambda text: measure(text).count > 1))
-def test_a_shortened_text_is_cut_at_a_boundary(text: str) -> None:
-    kept = truncate(text, 1).removesuffix("...").removesuffix("…")
-    after = next((end for end in range(len(kept), len(text) + 1) if not text[len(kept) : end + 1].isspace()), len(text))
-    places = range(len(kept), after + 1)
-    tail = text[max(0, len(kept) - LONGEST_CLUSTER) : len(kept) + 1]
-    endless = not any(is_boundary(tail, place) for place in range(1, len(tail)))
-    assert endless or any(is_boundary(text, place) for place in places)
+@given(long_gsm | long_wild)
+def test_a_shortened_text_says_so(text: str) -> None:
+    assert truncate(text, 1).endswith(("...", "…"))
 
 
-@given(gsm_text.filter(lambda text: measure(text).count > 1))
-def test_a_gsm_7_text_stays_gsm_7_and_loses_no_more_than_a_word(text: str) -> None:
-    shortened = truncate(text, 1)
-    assert measure(shortened).encoding is GSM7
-    cut = len(shortened) - 3
-    assert measure(shortened).units >= 158 - 2 * 21 or text[cut].isspace()
+@given(long_clusters, st.integers(1, 3))
+def test_it_cuts_only_between_what_is_read_as_one(whole: list[str], segments: int) -> None:
+    shortened = truncate("".join(whole), segments)
+    edges = set(accumulate(map(len, whole), initial=0))
+    assert len(kept(shortened)) in edges
+
+
+@given(st.text(alphabet=BASIC.replace(" ", "").replace("\n", "").replace("\r", ""), min_size=161))
+def test_without_a_space_to_cut_at_it_uses_all_there_is(text: str) -> None:
+    assert measure(truncate(text, 1)).units == 160
 
 
 def test_it_bounds_its_work_on_an_enormous_text() -> None:

@@ -1,5 +1,6 @@
 """Templates: what they insert, what they never do, and how a mistake is explained."""
 
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsbridge.templating import KNOWN_ROOTS, MAX_LENGTH, Template, TemplateMistake, compile_template
+from smsbridge.templating import MAX_LENGTH, TemplateMistake, compile_template
 
 CONTEXT: dict[str, Any] = {
     "sender": {"name": "Ann", "custom": {"vip level": 3, "a.b": "dotted"}, "age": 41, "vip": True, "gone": None},
@@ -16,6 +17,9 @@ CONTEXT: dict[str, Any] = {
     "conversation": {"title": "Lunch", "participants": ["a", "b", "c"]},
     "parts": [{"body": "one"}, {"body": "two"}],
 }
+
+pieces = st.sampled_from(["<%", "<%=", "%>", "=>", "text", ".", "[0]", "||", " ", "\n", "sender", "(", "'"])
+sources = st.lists(pieces).map("".join)
 
 
 def rendered(source: str, context: dict[str, Any] | None = None) -> str:
@@ -26,6 +30,14 @@ def mistake(source: str) -> TemplateMistake:
     with pytest.raises(TemplateMistake) as caught:
         compile_template(source)
     return caught.value
+
+
+def mistake_in(source: str) -> TemplateMistake | None:
+    try:
+        compile_template(source)
+    except TemplateMistake as found:
+        return found
+    return None
 
 
 @pytest.mark.parametrize(
@@ -205,13 +217,19 @@ def test_any_text_of_a_user_arrives_literally(text: str) -> None:
     assert rendered("> <%= text %> <", {"text": text}) == f"> {text} <"
 
 
-@given(st.lists(st.sampled_from(["<%", "<%=", "%>", "=>", "text", ".", "[0]", "||", " ", "\n", "sender", "(", "'"])).map("".join))
+@given(sources)
 def test_any_source_compiles_or_is_explained(source: str) -> None:
-    try:
-        assert isinstance(compile_template(source), Template)
-    except TemplateMistake as found:
+    found = mistake_in(source)
+    if found is None:
+        assert isinstance(rendered(source), str)
+    else:
         lines = source.split("\n")
         assert 1 <= found.line <= len(lines)
         assert 1 <= found.column <= len(lines[found.line - 1])
-        if found.suggestion.startswith("<%= "):
-            compile_template(found.suggestion, roots={*KNOWN_ROOTS, "if"})
+
+
+@given(sources)
+def test_a_suggested_tag_is_well_formed(source: str) -> None:
+    found = mistake_in(source)
+    if found and found.suggestion.endswith("%>"):
+        assert len(compile_template(found.suggestion, roots=re.findall(r"\w+", found.suggestion)).paths) == 1

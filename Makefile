@@ -1,0 +1,75 @@
+# `make` alone lists what there is. Everything builds its own virtual environment first and needs only
+# Python 3.11 or newer, make, and a package index (PIP_INDEX_URL says which).
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+# The tested version first.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3 python,\
+  $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+
+# What a linter needs to load the settings, and what a production server would have.
+TRIAL := ENV_FILE= DEBUG=on DATABASE_URL=sqlite://:memory:
+PRODUCTION := ENV_FILE= DEBUG=off SECRET_KEY=only-for-this-check-3f9b1c5d7e2a4f608b9d1e3c5a7f2b4d ALLOWED_HOSTS=sms.example.com \
+  PUBLIC_URL=https://sms.example.com DATABASE_URL=postgres://sms.example.com/smsbridge REDIS_URL=rediss://sms.example.com
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-postgres test-sqlite lint bench migrations format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is missing: install it, or name it: make PYTHON=/path/to/python'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo 'No virtual environment could be made with $(PYTHON): its venv module is missing (Debian: apt install python3-venv).'; exit 1; }
+
+define install
+	@echo 'Installing $(1) into $(VENV) ...'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r $(1) || { \
+	  echo 'The packages of $(1) could not be installed. Is a package index reachable? PIP_INDEX_URL names another one;'; \
+	  echo 'after an interrupted try, `make clean` and the same command again starts afresh.'; exit 1; }
+	@touch $@
+endef
+
+$(VENV)/.demo: requirements-demo.txt requirements.txt | $(BIN)/python
+	$(call install,requirements-demo.txt)
+
+$(VENV)/.dev: requirements-dev.txt requirements-demo.txt requirements.txt | $(BIN)/python
+	$(call install,requirements-dev.txt)
+
+venv: $(VENV)/.dev ## make .venv with all that development needs
+
+demo: $(VENV)/.demo ## start everything with a simulator; ARGS=--script plays the story unattended
+	@exec $(BIN)/python manage.py demo $(ARGS)
+
+test: $(VENV)/.dev ## the tests, on Postgres and then on SQLite; ARGS go to pytest
+	@status=0; for database in postgres sqlite; do \
+	  echo "== Tests on $$database"; \
+	  TEST_DB=$$database $(BIN)/python -m pytest $(ARGS) || status=1; \
+	done; exit $$status
+
+test-postgres test-sqlite: test-%: $(VENV)/.dev ## the tests on one of the two; ARGS go to pytest
+	@TEST_DB=$* $(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## style, types, import rules, migrations, production settings
+	$(BIN)/ruff check --cache-dir .cache/ruff .
+	$(BIN)/ruff format --check --cache-dir .cache/ruff .
+	$(TRIAL) $(BIN)/mypy
+	$(BIN)/lint-imports --cache-dir .cache/imports
+	$(TRIAL) SIMULATOR=on $(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+format: $(VENV)/.dev ## rewrite the code as ruff likes it
+	$(BIN)/ruff check --cache-dir .cache/ruff --fix .
+	$(BIN)/ruff format --cache-dir .cache/ruff .
+
+migrations: $(VENV)/.dev ## write what migrations the models need
+	$(TRIAL) SIMULATOR=on $(BIN)/python manage.py makemigrations
+
+bench: $(VENV)/.dev ## measure; ARGS=--help says what
+	@exec $(BIN)/python -m tests.load $(ARGS)
+
+clean: ## remove the virtual environment and everything built
+	rm -rf $(VENV) .cache staticfiles
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

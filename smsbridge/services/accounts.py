@@ -1,0 +1,155 @@
+"""Vendor accounts, bridges and numbers as the hot paths need them: read and parsed once, kept for some seconds."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Lock
+
+from django.conf import settings
+
+from smsbridge.models import Bridge, Number, VendorAccount
+from smsbridge.templating import Template, compile_template
+from smsbridge.vendors.base import AccountConfig, Vendor
+from smsbridge.vendors.registry import make_vendor
+
+KEEP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAccount:
+    """A vendor account ready for use."""
+
+    id: int
+    slug: str
+    paused: bool
+    vendor: Vendor
+    status_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBridge:
+    """A bridge with its policy, its compiled templates and the numbers it may hand out."""
+
+    id: int
+    hook: int
+    chat_app: int
+    app_name: str
+    paused: bool
+    dry_run: bool
+    template: Template
+    introduction: Template | None
+    introduction_function: str
+    lease_lifetime: timedelta
+    digest: bool
+    max_segments: int
+    waits_for_number: bool
+    max_age: timedelta
+    region: str | None
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveNumber:
+    id: int
+    e164: str
+    account: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    accounts: dict[int, LiveAccount]
+    bridges: dict[int, LiveBridge]
+    numbers: dict[int, LiveNumber]
+
+
+_mutex = Lock()
+_kept = _Kept({}, {}, {})
+_kept_until = 0.0
+
+
+def _live() -> _Kept:
+    global _kept, _kept_until
+    with _mutex:
+        if time.monotonic() > _kept_until:
+            _kept = _read()
+            _kept_until = time.monotonic() + KEEP_SECONDS
+        return _kept
+
+
+def live_accounts() -> dict[int, LiveAccount]:
+    """Every account by primary key, at most five seconds old."""
+    return _live().accounts
+
+
+def live_bridges() -> dict[int, LiveBridge]:
+    """Every bridge by primary key, at most five seconds old."""
+    return _live().bridges
+
+
+def live_numbers() -> dict[int, LiveNumber]:
+    """Every number by primary key, at most five seconds old."""
+    return _live().numbers
+
+
+def live_account(slug: str) -> LiveAccount | None:
+    return next((account for account in live_accounts().values() if account.slug == slug), None)
+
+
+def forget_accounts() -> None:
+    """After a change in this process: the next look reads the database."""
+    global _kept_until
+    with _mutex:
+        _kept_until = 0.0
+
+
+def vendor_of(account: VendorAccount) -> Vendor:
+    """The adapter of an account. Raises LookupError naming the known vendors."""
+    return make_vendor(account.vendor, AccountConfig(options=account.options, secrets=account.secrets or {}))
+
+
+def webhook_url(account: str, kind: str) -> str:
+    """The public URL of an account's `inbound` or `status` webhook."""
+    return f"{settings.PUBLIC_URL}/webhooks/sms/{account}/{kind}/"
+
+
+def _read() -> _Kept:
+    numbers = list(Number.objects.order_by("pk"))
+    pools: dict[int | None, list[int]] = {}
+    for number in numbers:
+        if number.active:
+            pools.setdefault(number.pool_id, []).append(number.pk)
+    return _Kept(
+        {account.pk: _account(account) for account in VendorAccount.objects.all()},
+        {
+            bridge.pk: _bridge(bridge, tuple(pools.get(bridge.pool_id, ())))
+            for bridge in Bridge.objects.select_related("hook__chat_app")
+        },
+        {number.pk: LiveNumber(number.pk, number.e164, number.account_id) for number in numbers},
+    )
+
+
+def _account(account: VendorAccount) -> LiveAccount:
+    return LiveAccount(
+        account.pk, account.slug, account.paused, vendor_of(account), webhook_url(account.slug, "status")
+    )
+
+
+def _bridge(bridge: Bridge, numbers: tuple[int, ...]) -> LiveBridge:
+    return LiveBridge(
+        id=bridge.pk,
+        hook=bridge.hook_id,
+        chat_app=bridge.hook.chat_app_id,
+        app_name=bridge.hook.chat_app.name,
+        paused=bridge.paused or bridge.hook.chat_app.paused,
+        dry_run=bridge.dry_run,
+        template=compile_template(bridge.template),
+        introduction=compile_template(bridge.introduction) if bridge.introduction else None,
+        introduction_function=bridge.introduction_function,
+        lease_lifetime=bridge.lease_lifetime,
+        digest=bridge.digest,
+        max_segments=bridge.max_segments,
+        waits_for_number=bridge.when_exhausted == Bridge.WhenExhausted.WAIT,
+        max_age=bridge.max_age,
+        region=bridge.region or None,
+        numbers=numbers,
+    )

@@ -1,0 +1,113 @@
+"""Contacts: chat users as we may text them, asked for when what we know is too old, written when it changed."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from notifier.models import Hook
+from notifier.platforms.base import Done, Identity, Reading
+from notifier.services.hooks import LiveHook
+from notifier.services.identities import identities
+from notifier.texts import clean_json, clean_text
+from notifier.transport import Exchange
+from smsbridge.models import Contact
+from smsbridge.phones import to_e164
+
+ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is known of a user. `phone` is E.164 or empty; `known` is False when the source does not know him."""
+
+    user_id: str
+    name: str
+    phone: str = ""
+    custom: dict[str, Any] = field(default_factory=dict)
+    known: bool = True
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """As templates see him: custom fields, with the fixed ones on top."""
+        return {**self.custom, "name": self.name, "phone": self.phone, "user_id": self.user_id, "id": self.user_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The source could not be asked, for the reason given; worth another try."""
+
+    reason: str
+
+
+People = dict[str, Person | Unavailable]
+
+
+def people(
+    hook: LiveHook, users: Collection[str], region: str | None, exchange: Exchange[str], *, window: int
+) -> People:
+    """Each user as a Person, or why not now. No transaction may be open: it may call the platform."""
+    stored = {contact.user_id: contact for contact in Contact.objects.filter(_of(hook, users))}
+    fresh_from = timezone.now() - settings.IDENTITY_CACHE
+    found: People = {
+        user: _person(contact)
+        for user, contact in stored.items()
+        if contact.source == ADMIN or contact.fetched_at > fresh_from
+    }
+    asked = [user for user in users if user not in found]
+    told = identities(hook, asked, exchange, window=window)
+    fetched = {user: _read(user, told.get(user), region) for user in asked}
+    _store(hook, [person for person in fetched.values() if isinstance(person, Person)], stored)
+    return found | fetched
+
+
+def _of(hook: LiveHook, users: Collection[str]) -> Q:
+    return Q(chat_app_id=hook.chat_app, user_id__in=list(users))
+
+
+def _person(contact: Contact) -> Person:
+    return Person(contact.user_id, contact.name or contact.user_id, contact.phone, contact.custom)
+
+
+def _read(user: str, reading: Reading[Identity | None] | None, region: str | None) -> Person | Unavailable:
+    if isinstance(reading, Done):
+        identity = reading.value
+        if identity is None:
+            return Person(user, user, known=False)
+        name = clean_text(identity.name)[:255]
+        return Person(user, name or user, to_e164(identity.phone, region) or "", clean_json(dict(identity.custom)))
+    if reading is None:
+        return Unavailable("no answer in time")
+    return Unavailable(reading.reason)
+
+
+def _store(hook: LiveHook, people: list[Person], stored: dict[str, Contact]) -> None:
+    """Keep what changed, and when it was asked as long as that is of use."""
+    source = "function" if hook.identities == Hook.Identities.FUNCTION else "platform"
+    rows = []
+    for person in sorted(people, key=lambda person: person.user_id):
+        known = stored.get(person.user_id)
+        if person.known and (settings.IDENTITY_CACHE or known is None or _person(known) != person):
+            rows.append(_row(hook, person, source))
+    if rows:
+        Contact.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["chat_app", "user_id"],
+            update_fields=["name", "phone", "custom", "source", "fetched_at"],
+        )
+
+
+def _row(hook: LiveHook, person: Person, source: str) -> Contact:
+    return Contact(
+        chat_app_id=hook.chat_app,
+        user_id=person.user_id,
+        name=person.name,
+        phone=person.phone,
+        custom=person.custom,
+        source=source,
+        fetched_at=timezone.now(),
+    )

@@ -1,0 +1,120 @@
+"""What became of inbound texts, written in batches and fenced by the claim."""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from notifier.backoff import backoff
+from notifier.platforms.base import Later, No, Rank, Reading
+from notifier.sql import Rows, run
+from smsbridge.services import leases
+
+if TYPE_CHECKING:
+    from smsbridge.services.replies import Reply
+
+log = logging.getLogger(__name__)
+
+_GIVE_UP_AFTER = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """The end of one try. `wait` counts only while the state is waiting."""
+
+    reply: "Reply"
+    state: str
+    reason: str = ""
+    wait: float = 0.0
+
+
+def posted(reply: "Reply") -> Filed:
+    return Filed(reply, "posted")
+
+
+def not_posted(reply: "Reply", reading: Reading[str]) -> Filed:
+    """The platform refused, or could not be reached: tried again for a day, as posting twice is impossible."""
+    if isinstance(reading, Later) and reply.age < _GIVE_UP_AFTER:
+        return Filed(reply, "waiting", reading.reason, backoff(reply.attempts, reading.after))
+    reason = reading.reason if isinstance(reading, Later | No) else ""
+    log.warning("Inbound SMS %s could not be posted: %s", reply.id, reason)
+    return Filed(reply, "dead", reason)
+
+
+def file(filed: Sequence[Filed]) -> None:
+    """Store the ends of these tries, with all that follows from a posted one: messages read, lease renewed."""
+    rows = sorted((_row(one) for one in filed), key=lambda row: row[0])
+    with transaction.atomic():
+        run(
+            "update smsbridge_inboundsms set state = new.state, reason = new.reason, next_at = {now+zero},"
+            " conversation_id = new.conversation_id, user_id = new.user_id, posted_as = new.posted_as,"
+            " settled_at = case when new.state = 'waiting' then null else {now} end, claim = null"
+            " from {rows:new} where smsbridge_inboundsms.id = new.id and smsbridge_inboundsms.claim = new.claim",
+            zero=0,
+            new=Rows(
+                {
+                    "id": "bigint",
+                    "claim": "uuid",
+                    "state": "text",
+                    "reason": "text",
+                    "conversation_id": "bigint",
+                    "user_id": "text",
+                    "posted_as": "text",
+                },
+                rows,
+            ),
+        )
+        _let_wait([one for one in filed if one.state == "waiting"])
+        done = [one.reply for one in filed if one.state == "posted"]
+        _read(done)
+        _renew(done)
+
+
+def end(claim: uuid.UUID, ended: Sequence[tuple[int, str, str]]) -> None:
+    """End claimed texts that are not posted: (id, state, reason)."""
+    if ended:
+        run(
+            "update smsbridge_inboundsms set state = new.state, reason = new.reason, settled_at = {now}, claim = null"
+            " from {rows:new} where smsbridge_inboundsms.id = new.id and smsbridge_inboundsms.claim = %(claim)s",
+            claim=claim,
+            new=Rows({"id": "bigint", "state": "text", "reason": "text"}, list(ended)),
+        )
+
+
+def _row(one: Filed) -> tuple[Any, ...]:
+    reply = one.reply
+    return reply.id, reply.claim, one.state, one.reason, reply.link.conversation, reply.link.user_id, reply.posted
+
+
+def _let_wait(waiting: Sequence[Filed]) -> None:
+    for one in waiting:
+        run(
+            "update smsbridge_inboundsms set next_at = {now+wait} where id = %(id)s and state = 'waiting'",
+            id=one.reply.id,
+            wait=one.wait,
+        )
+
+
+def _read(done: Sequence["Reply"]) -> None:
+    rows = sorted({(message, reply.link.user_id) for reply in done for message, _ in reply.unread})
+    if rows:
+        run(
+            "insert into notifier_receipt (message_id, user_id, rank)"
+            f" select new.message_id, new.user_id, {int(Rank.READ)} from {{rows:new}} where true"
+            " on conflict (message_id, user_id) do update set rank = excluded.rank"
+            " where notifier_receipt.rank < excluded.rank",
+            new=Rows({"message_id": "bigint", "user_id": "text"}, rows),
+        )
+
+
+def _renew(done: Sequence["Reply"]) -> None:
+    """A reply keeps the link alive as a text does."""
+    by_lifetime: dict[timedelta, set[int]] = {}
+    for reply in done:
+        by_lifetime.setdefault(reply.lifetime, set()).add(reply.link.lease)
+    for lifetime, ids in sorted(by_lifetime.items()):
+        leases.renew(ids, lifetime)

@@ -1,0 +1,108 @@
+"""Texts and receipts that come in: stored before the vendor is answered, each once."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+
+from notifier.sql import Ids, Rows, fetch, run, uuid_of
+from notifier.texts import clean_text
+from smsbridge.models import InboundSms, OptOut
+from smsbridge.phones import to_e164
+from smsbridge.services import leases
+from smsbridge.services.accounts import LiveAccount
+from smsbridge.vendors.base import DeliveryReceipt, ErrorKind, InboundText, ReceiptState
+
+#: What a receipt makes of the state, and over which states: never backwards, whatever the order of arrival.
+_MOVES = {
+    ReceiptState.QUEUED: ("sent", ["uncertain"]),
+    ReceiptState.SENT: ("sent", ["uncertain"]),
+    ReceiptState.DELIVERED: ("delivered", ["sending", "uncertain", "sent", "undelivered"]),
+    ReceiptState.UNDELIVERED: ("undelivered", ["sending", "uncertain", "sent"]),
+    ReceiptState.EXPIRED: ("undelivered", ["sending", "uncertain", "sent"]),
+}
+RETRY_FOR = timedelta(hours=24)
+
+
+def accept(account: LiveAccount, texts: Sequence[InboundText]) -> None:
+    """Store inbound texts; one whose vendor id is known changes nothing. Committed when this returns.
+
+    The caller is outside any transaction. Raises OperationalError when the database is away.
+    """
+    rows = [
+        (
+            text.vendor_id[:120],
+            (to_e164(text.recipient) or text.recipient)[:20],
+            (to_e164(text.sender) or text.sender)[:20],
+            "\n".join([clean_text(text.text), *text.media]).strip(),
+        )
+        for text in texts
+    ]
+    if rows:
+        run(
+            "insert into smsbridge_inboundsms (account_id, vendor_id, number, phone, text, media, received_at, state,"
+            " reason, next_at, attempts, user_id, posted_as)"
+            " select %(account)s, new.vendor_id, new.number, new.phone, new.body, '[]', {now}, 'waiting', '', {now}, 0,"
+            " '', '' from {rows:new} where true on conflict (account_id, vendor_id) do nothing",
+            account=account.id,
+            new=Rows({"vendor_id": "text", "number": "text", "phone": "text", "body": "text"}, rows),
+        )
+
+
+def settle(account: LiveAccount, receipts: Sequence[DeliveryReceipt]) -> int:
+    """Take over delivery receipts, by the vendor's id first and our own reference second; how many changed something."""
+    with transaction.atomic():
+        return sum(_settle_one(account, receipt) for receipt in receipts)
+
+
+def _settle_one(account: LiveAccount, receipt: DeliveryReceipt) -> int:
+    found = _find(account, receipt)
+    if found is None or receipt.state not in _MOVES:
+        return 0
+    state, over = _MOVES[receipt.state]
+    rows = fetch(
+        "update smsbridge_outboundsms set state = %(state)s, settled_at = {now},"
+        " vendor_id = coalesce(vendor_id, %(vendor_id)s), sent_at = coalesce(sent_at, {now}),"
+        " code = %(code)s, reason = %(reason)s where id = %(id)s and state {in:over} returning phone",
+        state=state,
+        vendor_id=receipt.vendor_id or None,
+        code=receipt.error.code if receipt.error else "",
+        reason=receipt.error.text if receipt.error and state == "undelivered" else "",
+        id=found,
+        over=Ids("text", over),
+    )
+    if rows and state == "undelivered":
+        leases.introduce_again([found])
+    if rows and receipt.error is not None and receipt.error.kind is ErrorKind.OPTED_OUT:
+        OptOut.objects.get_or_create(phone=rows[0][0], defaults={"source": "vendor", "note": f"receipt {account.slug}"})
+    return len(rows)
+
+
+def _find(account: LiveAccount, receipt: DeliveryReceipt) -> object | None:
+    rows = fetch(
+        "select id from smsbridge_outboundsms where account_id = %(account)s and vendor_id = %(vendor_id)s",
+        account=account.id,
+        vendor_id=receipt.vendor_id,
+    )
+    if not rows and len(receipt.reference) == 32:
+        rows = fetch(
+            "select id from smsbridge_outboundsms where account_id = %(account)s and id = %(id)s and vendor_id is null",
+            account=account.id,
+            id=_reference(receipt.reference),
+        )
+    return uuid_of(rows[0][0]) if rows else None
+
+
+def _reference(text: str) -> object:
+    try:
+        return uuid_of(text)
+    except ValueError:
+        return None
+
+
+def again(ids: Sequence[int]) -> int:
+    """Let inbound texts that found no conversation, or were given up, be tried once more; how many."""
+    retried = InboundSms.objects.filter(pk__in=ids, state__in=[InboundSms.State.UNROUTED, InboundSms.State.DEAD])
+    from django.utils import timezone
+
+    return retried.update(state=InboundSms.State.WAITING, attempts=0, next_at=timezone.now(), reason="")

@@ -1,0 +1,71 @@
+"""How a notice ends without an SMS, waits for another try, or comes back when its SMS is withdrawn."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from notifier.services.hooks import LiveHook
+from notifier.signals import Unread
+from notifier.sql import Ids, Rows, run
+from smsbridge.services.accounts import live_bridges
+
+
+def decide(hook: LiveHook, unread: Sequence[Unread]) -> None:
+    """One notice per recipient and bridge of the hook, in the transaction of the check. A known one stays as it is."""
+    rows = sorted(
+        (one.message, one.user_id, bridge.id, one.conversation, one.due_at)
+        for bridge in live_bridges().values()
+        if bridge.hook == hook.id
+        for one in unread
+    )
+    if rows:
+        run(
+            "insert into smsbridge_notice"
+            " (message_id, user_id, bridge_id, conversation_id, due_at, next_at, state, reason, note, attempts)"
+            " select new.message_id, new.user_id, new.bridge_id, new.conversation_id, new.due_at, {now}, 'waiting',"
+            " '', '', 0 from {rows:new} where true on conflict (message_id, user_id, bridge_id) do nothing",
+            new=Rows(
+                {
+                    "message_id": "bigint",
+                    "user_id": "text",
+                    "bridge_id": "bigint",
+                    "conversation_id": "bigint",
+                    "due_at": "timestamptz",
+                },
+                rows,
+            ),
+        )
+
+
+def skip(claim: uuid.UUID, skipped: Sequence[tuple[int, str, str]]) -> None:
+    """End claimed notices without an SMS: (notice, reason, note)."""
+    if skipped:
+        run(
+            "update smsbridge_notice set state = 'skipped', reason = done.reason, note = done.note, claim = null"
+            " from {rows:done} where smsbridge_notice.id = done.id and smsbridge_notice.claim = %(claim)s",
+            done=Rows({"id": "bigint", "reason": "text", "note": "text"}, list(skipped)),
+            claim=claim,
+        )
+
+
+def put_off(claim: uuid.UUID, held: Sequence[tuple[int, float]], *, spend: bool = True) -> None:
+    """Let claimed notices wait: (notice, seconds). Without `spend` the try does not count."""
+    for wait in sorted({seconds for _, seconds in held}):
+        run(
+            "update smsbridge_notice set next_at = {now+wait}, claim = null, attempts = attempts - %(back)s"
+            " where id {in:ids} and claim = %(claim)s",
+            wait=wait,
+            back=0 if spend else 1,
+            ids=Ids("bigint", [notice for notice, seconds in held if seconds == wait]),
+            claim=claim,
+        )
+
+
+def of_withdrawn(sms: Sequence[Any], reason: str) -> None:
+    """The SMS were withdrawn: notices wait again; composing them will find out what is to be told now, if anything."""
+    run(
+        "update smsbridge_notice set state = 'waiting', sms_id = null, next_at = {now}, claim = null, note = %(reason)s"
+        " where sms_id {in:sms} and state = 'in_sms'",
+        sms=Ids("uuid", list(sms)),
+        reason=reason,
+    )

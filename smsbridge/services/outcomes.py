@@ -1,0 +1,195 @@
+"""What became of a send, written in batches. Each write is fenced by the claim, so a late one changes nothing."""
+
+import json
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+
+from notifier.backoff import MAX_ATTEMPTS, backoff
+from notifier.sql import Rows, run
+from smsbridge.models import OptOut, OutboundSms
+from smsbridge.services import leases
+from smsbridge.services.accounts import LiveAccount
+from smsbridge.vendors.base import ErrorKind, Outcome, OutcomeKind, OutgoingSms
+
+log = logging.getLogger(__name__)
+
+State = OutboundSms.State
+introduce_again = leases.introduce_again
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A text in state `sending`, with all that the call needs."""
+
+    id: uuid.UUID
+    claim: uuid.UUID
+    account: LiveAccount
+    bridge: int | None
+    attempts: int
+    sms: OutgoingSms
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A flight's end. `withdrawn` is set when no call was made at all."""
+
+    flight: Flight
+    outcome: Outcome
+    withdrawn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """A result as the row will say it. `wait` counts only for READY."""
+
+    state: State
+    reason: str
+    wait: float = 0.0
+
+
+def dry_run(flight: Flight) -> Result:
+    return Result(
+        flight, Outcome(kind=OutcomeKind.REFUSED), withdrawn="Dry run: everything but the call to the vendor."
+    )
+
+
+def impossible(flight: Flight, error: ValueError) -> Result:
+    """The adapter could not make a request of it; nothing was sent."""
+    log.error("SMS %s cannot be sent by %s: %s", flight.id, flight.account.slug, type(error).__name__)
+    return Result(flight, Outcome(kind=OutcomeKind.REFUSED, reason=str(error)))
+
+
+def write(results: Sequence[Result]) -> None:
+    """Store what became of each. One row that the database refuses does not take the others with it."""
+    try:
+        with transaction.atomic():
+            _write(results)
+    except IntegrityError:
+        for result in results:
+            _write_one(result)
+
+
+def _write_one(result: Result) -> None:
+    try:
+        with transaction.atomic():
+            _write([result])
+    except IntegrityError:  # a vendor may repeat an id: the text was sent all the same
+        log.warning("SMS %s: the vendor's id is already taken; stored without it.", result.flight.id)
+        with transaction.atomic():
+            _write([result], keep_vendor_id=False)
+
+
+_COLUMNS = {
+    "id": "uuid",
+    "claim": "uuid",
+    "state": "text",
+    "vendor_id": "text",
+    "reason": "text",
+    "code": "text",
+    "wait": "double precision",
+    "price": "numeric",
+    "segments": "smallint",
+    "entry": "text",
+}
+
+
+def _write(results: Sequence[Result], *, keep_vendor_id: bool = True) -> None:
+    verdicts = [(result, _verdict(result)) for result in results]
+    rows = [_row(result, verdict, keep_vendor_id) for result, verdict in verdicts]
+    run(
+        "update smsbridge_outboundsms set state = new.state, vendor_id = coalesce(new.vendor_id, vendor_id),"
+        " reason = new.reason, code = new.code, price = coalesce(new.price, price),"
+        " segments = coalesce(new.segments, smsbridge_outboundsms.segments),"
+        f" next_at = {_later('new.wait')},"
+        " sent_at = case when new.state = 'sent' then {now} else sent_at end,"
+        " settled_at = case when new.state in ('dead', 'uncertain', 'withdrawn') then {now} else null end,"
+        f" log = {_appended('new.entry')}"
+        " from {rows:new} where smsbridge_outboundsms.id = new.id and smsbridge_outboundsms.claim = new.claim"
+        " and smsbridge_outboundsms.state in ('sending', 'uncertain')",
+        new=Rows(_COLUMNS, sorted(rows, key=lambda row: row[0])),
+    )
+    failed = [r.flight.id for r, v in verdicts if v.state in (State.DEAD, State.UNCERTAIN, State.WITHDRAWN)]
+    introduce_again(failed)
+    _remember_opt_outs([result for result, _ in verdicts])
+
+
+def _later(seconds: str) -> str:
+    if connection.vendor == "postgresql":
+        return f"clock_timestamp() + {seconds} * interval '1 second'"
+    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', {seconds} || ' seconds')"
+
+
+def _appended(entry: str) -> str:
+    """The log with one more entry, if there is one."""
+    if connection.vendor == "postgresql":
+        return f"case when {entry} is null then log else log || cast({entry} as jsonb) end"
+    return f"case when {entry} is null then log else json_insert(log, '$[#]', json({entry})) end"
+
+
+def _row(result: Result, verdict: _Verdict, keep_vendor_id: bool) -> tuple[Any, ...]:
+    outcome = result.outcome
+    return (
+        result.flight.id,
+        result.flight.claim,
+        verdict.state.value,
+        outcome.vendor_id if keep_vendor_id else None,
+        verdict.reason,
+        outcome.error.code if outcome.error else "",
+        verdict.wait,
+        float(outcome.price) if outcome.price is not None else None,
+        outcome.segments,
+        _entry(result, verdict),
+    )
+
+
+def _entry(result: Result, verdict: _Verdict) -> str | None:
+    """What is worth keeping beside the columns: every way but the plain one."""
+    if verdict.state is State.SENT and result.flight.attempts == 1 and not verdict.reason:
+        return None
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+    entry = [moment, verdict.state.value, verdict.reason]
+    return json.dumps([entry] if connection.vendor == "postgresql" else entry)
+
+
+def _verdict(result: Result) -> _Verdict:
+    outcome, flight = result.outcome, result.flight
+    if result.withdrawn:
+        return _Verdict(State.WITHDRAWN, result.withdrawn)
+    reason = outcome.reason or (outcome.error.text if outcome.error else "")
+    if outcome.kind is OutcomeKind.SENT:
+        return _Verdict(State.SENT, outcome.reason)
+    if outcome.kind is OutcomeKind.UNCERTAIN:
+        return _Verdict(State.UNCERTAIN, reason or "The vendor's answer does not tell whether it was accepted.")
+    if outcome.kind is OutcomeKind.REFUSED and not _may_pass(outcome):
+        return _Verdict(State.DEAD, reason or "The vendor refused it.")
+    if flight.attempts >= MAX_ATTEMPTS:
+        return _Verdict(State.DEAD, f"Given up after {flight.attempts} tries: {reason}")
+    return _Verdict(State.READY, reason, backoff(flight.attempts, outcome.retry_after))
+
+
+def _may_pass(outcome: Outcome) -> bool:
+    """Refused because of the account or for the moment: certainly not accepted, and worth another try."""
+    return outcome.error is not None and outcome.error.kind in (ErrorKind.ACCOUNT, ErrorKind.TEMPORARY)
+
+
+def _remember_opt_outs(results: Sequence[Result]) -> None:
+    """A vendor that refuses because the person opted out with it knows something that we did not."""
+    phones = {
+        result.flight.sms.recipient: result
+        for result in results
+        if result.outcome.error is not None and result.outcome.error.kind is ErrorKind.OPTED_OUT
+    }
+    OptOut.objects.bulk_create(
+        [
+            OptOut(phone=phone, source="vendor", note=f"{result.flight.account.slug} {result.outcome.error.code}")
+            for phone, result in phones.items()
+            if result.outcome.error is not None
+        ],
+        ignore_conflicts=True,
+    )

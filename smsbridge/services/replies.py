@@ -1,0 +1,207 @@
+"""Replies: what a person texts to one of our numbers is posted into its conversation as his own message.
+
+Exactly once: the platform de-duplicates by a key made of the account and the vendor's message id, so a post is
+repeated until the platform answers. In order: of the texts from one phone to one number only the oldest is claimed.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from notifier.platforms.base import Done, Later
+from notifier.runner import Step
+from notifier.services.hooks import LiveHook, live_hooks
+from notifier.sql import Rows, fetch, moment
+from notifier.transport import Exchange
+from notifier.wire import Answer, Request
+from smsbridge.services import filing, leases, optouts
+from smsbridge.services.accounts import live_accounts, live_bridges
+from smsbridge.services.filing import Filed
+from smsbridge.services.leases import Link
+
+log = logging.getLogger(__name__)
+
+STAGE = "reply"
+_CLAIM_LOCK = 7_405_002
+_WAIT = 0.02
+_WRITE_AT = 64
+
+
+@dataclass(slots=True)
+class Reply:
+    """A claimed text with the conversation it belongs to, and what is still to be told to the platform."""
+
+    id: int
+    claim: uuid.UUID
+    attempts: int
+    age: timedelta
+    hook: LiveHook
+    link: Link
+    lifetime: timedelta
+    unread: list[tuple[int, str]] = field(default_factory=list)
+    posting: list[Request] = field(default_factory=list)
+    posted: str = ""
+    reading: int = 0
+
+
+class Poster:
+    """The reply stage: one per process, as it keeps connections to the platform."""
+
+    def __init__(self) -> None:
+        self._exchange: Exchange[Reply] | None = None
+
+    def step(self) -> Step:
+        """Post whatever is waiting, pipelined: as one answer comes, the next text goes."""
+        exchange = self._opened()
+        filed: list[Filed] = []
+        done, active, empty = 0, 0, False
+        while not empty or exchange.in_flight:
+            if not empty and active <= settings.CONNECTIONS_PER_STAGE // 2:
+                claimed, replies = claim(min(settings.REPLY_BATCH, settings.CONNECTIONS_PER_STAGE - active))
+                empty, done, active = not claimed, done + claimed, active + len(replies)
+                for reply in replies:
+                    exchange.start(reply, reply.posting.pop(0))
+            for reply, answer in exchange.finished(_WAIT):
+                filed += _go_on(exchange, reply, answer)
+            if len(filed) >= _WRITE_AT or (filed and (not exchange.in_flight or not empty)):
+                filing.file(filed)
+                active, filed, empty = active - len(filed), [], False
+        return Step(done=done, more=bool(done), busy=done >= settings.REPLY_BATCH, next_in=_seconds_to_next())
+
+    def _opened(self) -> Exchange[Reply]:
+        if self._exchange is None:
+            self._exchange = Exchange(connections=settings.CONNECTIONS_PER_STAGE, timeout=settings.HTTP_TIMEOUT_SECONDS)
+        return self._exchange
+
+
+def _go_on(exchange: Exchange[Reply], reply: Reply, answer: Answer) -> Iterator[Filed]:
+    """The next request of a reply after an answer, or its end."""
+    platform = reply.hook.platform
+    if not reply.posted or reply.posting:
+        reading = platform.posted(answer)
+        if not isinstance(reading, Done):
+            yield filing.not_posted(reply, reading)
+            return
+        reply.posted = reading.value
+        if reply.posting:
+            exchange.start(reply, reply.posting.pop(0))
+            return
+        reply.reading = len(reply.unread)
+        for _, key in reply.unread:
+            exchange.start(reply, platform.read_request(reply.link.conversation_key, key, as_user=reply.link.user_id))
+    else:
+        reply.reading -= 1
+        if isinstance(platform.marked_read(answer), Later):
+            log.warning("Inbound SMS %s was posted, but a message could not be marked read.", reply.id)
+    if not reply.reading:
+        yield filing.posted(reply)
+
+
+def claim(limit: int) -> tuple[int, list[Reply]]:
+    """Claim the oldest waiting text of each phone and number, and route it. Returns how many rows, and what to post."""
+    token = uuid.uuid4()
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            fetch("select pg_advisory_xact_lock(%(key)s)", key=_CLAIM_LOCK)
+        rows = _claim(token, limit)
+        if not rows:
+            return 0, []
+        rows = _without_keywords(token, rows)
+        return len(rows) or 1, _routed(token, rows)
+
+
+def _claim(token: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
+    return fetch(
+        "update smsbridge_inboundsms set claim = %(token)s, next_at = {now+lasts}, attempts = attempts + 1"
+        " where id in (select i.id from smsbridge_inboundsms i where i.state = 'waiting' and i.next_at <= {now}"
+        "   and not exists (select 1 from smsbridge_inboundsms e where e.state = 'waiting' and e.phone = i.phone"
+        "     and e.number = i.number and e.id < i.id)"
+        "   order by i.next_at limit %(limit)s {lock:i})"
+        " returning id, account_id, vendor_id, number, phone, text, attempts, received_at, {now}",
+        token=token,
+        lasts=settings.CLAIM_SECONDS + settings.HTTP_TIMEOUT_SECONDS,
+        limit=limit,
+    )
+
+
+def _without_keywords(token: uuid.UUID, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Obey STOP and START; such a text is never posted."""
+    kept = []
+    for row in rows:
+        obeyed = optouts.obey(row[4], row[5])
+        if obeyed is None:
+            kept.append(row)
+        else:
+            filing.end(token, [(row[0], "keyword", obeyed)])
+    return kept
+
+
+def _routed(token: uuid.UUID, rows: Sequence[tuple[Any, ...]]) -> list[Reply]:
+    """Each text with its conversation; those that belong to none are kept as unrouted."""
+    links = leases.links([(row[0], row[3], row[4], moment(row[7])) for row in rows])
+    replies, unrouted = [], []
+    for row in rows:
+        link = links.get(row[0])
+        hook = _hook(link.chat_app) if link else None
+        if link is None or hook is None:
+            unrouted.append((row[0], "unrouted", "This number stands for no conversation on this phone now."))
+        elif not row[5]:
+            unrouted.append((row[0], "unrouted", "The text is empty."))
+        else:
+            replies.append(_reply(token, row, link, hook))
+    filing.end(token, unrouted)
+    _unread(replies)
+    return replies
+
+
+def _hook(chat_app: int) -> LiveHook | None:
+    return next((hook for hook in live_hooks().values() if hook.chat_app == chat_app and hook.receipts), None)
+
+
+def _reply(token: uuid.UUID, row: tuple[Any, ...], link: Link, hook: LiveHook) -> Reply:
+    id_, account, vendor_id, _, _, text, attempts, received_at, now = row
+    lifetimes = [bridge.lease_lifetime for bridge in live_bridges().values() if bridge.chat_app == link.chat_app]
+    key = f"{live_accounts()[account].slug}/{vendor_id}"
+    return Reply(
+        id=id_,
+        claim=token,
+        attempts=attempts,
+        age=moment(now) - moment(received_at),
+        hook=hook,
+        link=link,
+        lifetime=max(lifetimes, default=timedelta(weeks=1)),
+        posting=hook.platform.post_requests(link.conversation_key, as_user=link.user_id, text=text, key=key),
+    )
+
+
+def _unread(replies: Sequence[Reply]) -> None:
+    """The messages that each person was texted in his conversation and has not read: by answering, he has."""
+    if not replies:
+        return
+    rows = fetch(
+        "select distinct reply.id, m.id, m.key from {rows:reply}"
+        " join smsbridge_outboundsms s on s.conversation_id = reply.conversation_id and s.user_id = reply.user_id"
+        "   and s.state in ('sending', 'sent', 'delivered', 'undelivered', 'uncertain')"
+        " join smsbridge_notice n on n.sms_id = s.id"
+        " join notifier_message m on m.id = n.message_id and m.deleted_at is null"
+        " join notifier_receipt r on r.message_id = m.id and r.user_id = reply.user_id and r.rank < 2"
+        " order by m.id",
+        reply=Rows(
+            {"id": "bigint", "conversation_id": "bigint", "user_id": "text"},
+            [(reply.id, reply.link.conversation, reply.link.user_id) for reply in replies],
+        ),
+    )
+    by_id = {reply.id: reply for reply in replies}
+    for id_, message, key in rows:
+        by_id[id_].unread.append((message, key))
+
+
+def _seconds_to_next() -> float | None:
+    ((next_at, now),) = fetch("select min(next_at), {now} from smsbridge_inboundsms where state = 'waiting'")
+    return None if next_at is None else max((moment(next_at) - moment(now)).total_seconds(), 0.0)

@@ -1,0 +1,83 @@
+"""Why a text that is ready must not be sent now, as SQL conditions on its row, and what becomes of it then.
+
+The conditions are part of the statement that moves a row to `sending`, so nothing can come between test and commit.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+
+from notifier.sql import Ids, fetch, run, uuid_of
+from smsbridge.services import leases, notices
+
+_SMS = "smsbridge_outboundsms"
+
+OPTED_OUT = f"exists (select 1 from smsbridge_optout o where o.phone = {_SMS}.phone)"
+
+#: a message that it tells of was read, deleted or left behind since it was composed
+STALE = (
+    "exists (select 1 from smsbridge_notice n join notifier_message m on m.id = n.message_id"
+    " join notifier_conversation c on c.id = m.conversation_id"
+    " left join notifier_receipt r on r.message_id = n.message_id and r.user_id = n.user_id"
+    f" where n.sms_id = {_SMS}.id and (m.deleted_at is not null or c.deleted_at is not null"
+    "  or exists (select 1 from {rows:ends} where ends.bridge_id = n.bridge_id and ends.rank = r.rank)"
+    "  or exists (select 1 from notifier_departure d where d.conversation_id = m.conversation_id"
+    "    and d.user_id = n.user_id and d.left_at >= m.sent_at)))"
+)
+
+#: an event accepted before it was due may be about its conversation, and is not merged yet
+UNDRAINED = (
+    "exists (select 1 from notifier_conversation c join notifier_inboxevent i on i.conversation = c.key"
+    f" where c.id = {_SMS}.conversation_id and i.state = 0 and i.received_at <= {_SMS}.next_at)"
+    " or exists (select 1 from notifier_inboxevent i where i.conversation is null and i.state = 0"
+    f" and i.received_at <= {_SMS}.next_at)"
+)
+
+PAUSED = f"{_SMS}.account_id {{in:accounts}} or coalesce({_SMS}.bridge_id, 0) {{in:bridges}}"
+
+TOO_OLD = f"exists (select 1 from {{rows:oldest}} where oldest.bridge_id = {_SMS}.bridge_id and {_SMS}.due_at < oldest.due_at)"
+
+_PAUSED_SECONDS = 15.0
+_UNDRAINED_SECONDS = 0.05
+_IS_PAUSED = "paused"
+_IS_AHEAD = "ahead of the inbox"
+
+
+def sort_out(ids: Sequence[uuid.UUID]) -> None:
+    """Texts that failed the test: withdraw what must not be sent, let the rest wait. In the claim's transaction."""
+    from smsbridge.services.sending import held_back
+
+    rows = fetch(
+        f"select id, case when {OPTED_OUT} then 'The phone opted out.'"
+        f" when {STALE} then 'A message in it was read, deleted or left behind.'"
+        f" when {TOO_OLD} then 'It could not be sent in time.' else '' end, {PAUSED}"
+        f" from {_SMS} where id {{in:ids}} and state = 'ready'",
+        ids=Ids("uuid", ids),
+        **held_back(),
+    )
+    reasons: dict[str, list[uuid.UUID]] = defaultdict(list)
+    for id_, reason, paused in rows:
+        reasons[reason or (_IS_PAUSED if paused else _IS_AHEAD)].append(uuid_of(id_))
+    _wait(reasons.pop(_IS_PAUSED, []), _PAUSED_SECONDS)
+    _wait(reasons.pop(_IS_AHEAD, []), _UNDRAINED_SECONDS)
+    for reason, withdrawn in reasons.items():
+        withdraw(withdrawn, reason)
+
+
+def withdraw(ids: Sequence[uuid.UUID], reason: str) -> None:
+    """Ready texts are taken back; their notices wait again, and composing finds out what is still to be told."""
+    if not ids:
+        return
+    run(
+        f"update {_SMS} set state = 'withdrawn', reason = %(reason)s, settled_at = {{now}}"
+        " where id {in:ids} and state = 'ready'",
+        ids=Ids("uuid", ids),
+        reason=reason,
+    )
+    notices.of_withdrawn(ids, reason)
+    leases.introduce_again(ids)
+
+
+def _wait(ids: Sequence[uuid.UUID], seconds: float) -> None:
+    if ids:
+        run(f"update {_SMS} set next_at = {{now+wait}} where id {{in:ids}}", ids=Ids("uuid", ids), wait=seconds)

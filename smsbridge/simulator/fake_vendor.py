@@ -1,0 +1,116 @@
+"""The pretend SMS vendor's API under `/simulator/fake`: sending, and the numbers with their inbound URLs.
+
+A text asks for its outcome: `error<digits>` is refused with that code, `error20429` is throttled,
+`autorespond` has the phone answer by itself.
+"""
+
+import json
+import re
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
+
+from smsbridge.simulator import conf, faults, phones
+from smsbridge.simulator.models import Number
+from smsbridge.simulator.pump import pump
+from smsbridge.simulator.wire import cleaned
+
+THROTTLED = "20429"
+_WANTED_ERROR = re.compile(r"error(\d{1,9})")
+
+
+class RefusedError(Exception):
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code, self.message, self.status = code, message, status
+
+    def response(self) -> HttpResponse:
+        headers = {"Retry-After": "1"} if self.status == 429 else {}
+        return JsonResponse(
+            {"error": {"code": self.code, "message": self.message}}, status=self.status, headers=headers
+        )
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class FakeVendorView(View):
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        pump.start()
+        try:
+            self.check_caller(request)
+            return self.with_faults(lambda: super(FakeVendorView, self).dispatch(request, *args, **kwargs))
+        except RefusedError as refusal:
+            return refusal.response()
+        except phones.NumberFormatError as error:
+            return RefusedError("21211", str(error)).response()
+
+    def check_caller(self, request: HttpRequest) -> None:
+        given = request.headers.get("Authorization", "").partition(" ")
+        if given[0].lower() != "bearer" or not constant_time_compare(given[2].strip(), conf.fake_token()):
+            raise RefusedError("20003", "The bearer token is missing or wrong.", 401)
+
+    def with_faults(self, act: Any) -> Any:
+        plan = faults.current()
+        plan.delay()
+        if plan.happens("throttle"):
+            raise RefusedError(THROTTLED, "Too many requests.", 429)
+        if plan.happens("unavailable"):
+            raise RefusedError("20503", "The service is not available.", 503)
+        response = act()
+        if plan.happens("lost"):
+            raise RefusedError("20503", "The service is not available.", 503)
+        return response
+
+
+class SendMessage(FakeVendorView):
+    def post(self, request: HttpRequest) -> HttpResponse:
+        content = read_object(request)
+        sender, phone = phones.e164(content.get("from")), phones.e164(content.get("to"))
+        text = content.get("text")
+        if not isinstance(text, str) or not text:
+            raise RefusedError("21602", "The text is missing.")
+        if wanted := _WANTED_ERROR.search(text):
+            status = 429 if wanted[1] == THROTTLED else 400
+            raise RefusedError(wanted[1], "The text asked for this outcome.", status)
+        row = phones.receive(
+            sender=sender,
+            phone=phone,
+            text=text,
+            reference=str(content.get("reference") or ""),
+            dialect=Number.Dialect.FAKE,
+            status_url=str(content.get("status_url") or ""),
+        )
+        return JsonResponse({"id": row.uid, "segments": row.segments}, status=202)
+
+
+class Numbers(FakeVendorView):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        rows = Number.objects.order_by("e164")
+        return JsonResponse({"numbers": [shown(row) for row in rows]})
+
+
+class OneNumber(FakeVendorView):
+    def put(self, request: HttpRequest, number: str) -> HttpResponse:
+        url = read_object(request).get("inbound_url")
+        if not isinstance(url, str):
+            raise RefusedError("21603", "The inbound_url is missing.")
+        fields = {"inbound_url": url, "dialect": Number.Dialect.FAKE}
+        row, _ = Number.objects.update_or_create(e164=phones.e164(number), defaults=fields)
+        return JsonResponse(shown(row))
+
+
+def shown(row: Number) -> dict[str, str]:
+    return {"number": row.e164, "inbound_url": row.inbound_url}
+
+
+def read_object(request: HttpRequest) -> dict[str, Any]:
+    try:
+        content = cleaned(json.loads(request.body))
+    except (ValueError, RecursionError) as error:
+        raise RefusedError("20400", "The body is not valid JSON.") from error
+    if not isinstance(content, dict):
+        raise RefusedError("20400", "The body must be a JSON object.")
+    return content

@@ -1,0 +1,70 @@
+"""The SMS vendors' way in: check, store, answer. Replies are posted later, in `post_replies`."""
+
+from collections.abc import Callable
+
+from django.db import OperationalError, connection
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from notifier import doorbell
+from notifier.views import answer, call_of, unavailable
+from notifier.wire import BadCall, Call
+from smsbridge.services import inbound
+from smsbridge.services.accounts import LiveAccount, live_account
+from smsbridge.services.replies import STAGE as REPLY
+from smsbridge.vendors.base import Reply
+
+Take = Callable[[LiveAccount, Call], Reply]
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def inbound_webhook(request: HttpRequest, slug: str) -> HttpResponse:
+    """Takes texts from phones; answered as the vendor wants once they are committed."""
+    return _answered(request, slug, _take_texts)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def status_webhook(request: HttpRequest, slug: str) -> HttpResponse:
+    """Takes delivery receipts; one about an SMS that is not ours is answered 2xx and forgotten."""
+    return _answered(request, slug, _take_receipts)
+
+
+def _take_texts(account: LiveAccount, call: Call) -> Reply:
+    texts = account.vendor.parse_inbound(call)
+    try:
+        inbound.accept(account, texts)
+    except OperationalError:
+        # A kept connection may be dead although the database is back; the insert can be repeated safely.
+        connection.close()
+        inbound.accept(account, texts)
+    if texts:
+        doorbell.bell.ring(REPLY)
+    return account.vendor.inbound_reply()
+
+
+def _take_receipts(account: LiveAccount, call: Call) -> Reply:
+    inbound.settle(account, account.vendor.parse_receipts(call))
+    return Reply()
+
+
+def _answered(request: HttpRequest, slug: str, take: Take) -> HttpResponse:
+    """Not signed rightly: 403. Not readable: 400. Database away: 503, so that the vendor repeats it."""
+    try:
+        account = live_account(slug)
+        if account is None:
+            return answer(404, "There is no such vendor account: see the admin for the accounts and their URLs.")
+        if request.method == "HEAD" or (request.method == "GET" and not request.META.get("QUERY_STRING")):
+            return answer(200)  # a probe of the URL, or a person's browser
+        call = call_of(request)
+        account.vendor.verify(call)
+        reply = take(account, call)
+    except BadCall as error:
+        return answer(error.status, str(error))
+    except OperationalError as error:
+        return unavailable(error)
+    response = HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response

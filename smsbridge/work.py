@@ -1,0 +1,24 @@
+"""The SMS side's stages, registered when the app is ready."""
+
+from notifier import stages
+from notifier.runner import Stage
+from smsbridge.services import composing, replies, sending
+
+
+def register() -> None:
+    stages.register(
+        Stage(composing.STAGE, composing.Composer().step),
+        task="smsbridge.tasks.compose_sms",
+        due="exists (select 1 from smsbridge_notice where state = 'waiting' and next_at <= {now+ahead})",
+    )
+    stages.register(
+        Stage(sending.STAGE, sending.Sender().step),
+        task="smsbridge.tasks.send_sms",
+        due="exists (select 1 from smsbridge_outboundsms where state = 'ready' and next_at <= {now+ahead})",
+    )
+    stages.register(
+        Stage(replies.STAGE, replies.Poster().step),
+        task="smsbridge.tasks.post_replies",
+        due="exists (select 1 from smsbridge_inboundsms where state = 'waiting' and next_at <= {now+ahead})",
+    )
+    stages.REPAIRS.append(sending.lose_track)

@@ -1,0 +1,29 @@
+"""The program's processes as a deployment starts them."""
+
+import requests
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+
+from tests.processes import Processes, Program
+
+
+def test_it_serves_pages_from_the_tests_database(web: str) -> None:
+    password = make_password("open sesame", hasher="pbkdf2_sha256")  # the tests' own is unknown to the server
+    get_user_model().objects.create(username="operator", password=password, is_staff=True)
+    session = requests.Session()
+    token = session.get(f"{web}/admin/login/", timeout=10).cookies["csrftoken"]
+    form = {"username": "operator", "password": "open sesame", "csrfmiddlewaretoken": token, "next": "/healthz"}
+    answer = session.post(f"{web}/admin/login/", data=form, timeout=10)
+    assert answer.url == f"{web}/healthz"
+    assert answer.text == "ok\n"
+
+
+def test_a_worker_answers_and_ends_on_sigterm(processes: Processes) -> None:
+    worker = processes.worker()
+    assert processes.celery().control.broadcast("ping", reply=True, limit=1, timeout=10)
+    assert worker.stop() == 0
+
+
+def test_a_worker_runs_what_beat_rings(processes: Processes, worker: Program) -> None:
+    processes.beat(SWEEP_SECONDS="0.5")
+    assert worker.said("Task notifier.tasks.sweep"), worker.output
