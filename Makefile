@@ -9,7 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3 py
   $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
 # What a linter needs to load the settings, and what a production server would have.
-TRIAL := ENV_FILE= DEBUG=on DATABASE_URL=sqlite://:memory:
+TRIAL := ENV_FILE= DEBUG=on SIMULATOR=on DATABASE_URL=sqlite://:memory:
 PRODUCTION := ENV_FILE= DEBUG=off SECRET_KEY=only-for-this-check-3f9b1c5d7e2a4f608b9d1e3c5a7f2b4d ALLOWED_HOSTS=sms.example.com \
   PUBLIC_URL=https://sms.example.com DATABASE_URL=postgres://sms.example.com/smsbridge REDIS_URL=rediss://sms.example.com
 
@@ -57,7 +57,7 @@ lint: $(VENV)/.dev ## style, types, import rules, migrations, production setting
 	$(BIN)/ruff format --check --cache-dir .cache/ruff .
 	$(TRIAL) $(BIN)/mypy
 	$(BIN)/lint-imports --cache-dir .cache/imports
-	$(TRIAL) SIMULATOR=on $(BIN)/python manage.py makemigrations --check --dry-run
+	$(TRIAL) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 format: $(VENV)/.dev ## rewrite the code as ruff likes it
@@ -65,7 +65,8 @@ format: $(VENV)/.dev ## rewrite the code as ruff likes it
 	$(BIN)/ruff format --cache-dir .cache/ruff .
 
 migrations: $(VENV)/.dev ## write what migrations the models need
-	$(TRIAL) SIMULATOR=on $(BIN)/python manage.py makemigrations
+	$(TRIAL) $(BIN)/python manage.py makemigrations
+	$(BIN)/ruff format --cache-dir .cache/ruff */migrations */*/migrations
 
 bench: $(VENV)/.dev ## measure; ARGS=--help says what
 	@exec $(BIN)/python -m tests.load $(ARGS)

@@ -29,10 +29,10 @@ class BareHandler(WSGIHandler):
     """Django without middleware: callers here are programs that prove themselves by signature, not by session."""
 
     def load_middleware(self, is_async: bool = False) -> None:
-        self._view_middleware = []
-        self._template_response_middleware = []
-        self._exception_middleware = []
-        self._middleware_chain = convert_exception_to_response(self._get_response)
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        self._middleware_chain = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
 
 
 def refuse(start_response: StartResponse, status: str, sentence: str) -> Body:

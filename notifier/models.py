@@ -60,6 +60,7 @@ class Hook(models.Model):
     enabled = models.BooleanField(default=True)
     webhook_id = models.CharField(max_length=200, blank=True, editable=False)
     registered_as = models.CharField(max_length=64, blank=True, editable=False)
+    registering_until = models.DateTimeField(null=True, editable=False)
 
     def __str__(self) -> str:
         return self.slug
@@ -159,6 +160,9 @@ class Departure(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["conversation", "user_id"], name="departure_once")]
 
+    def __str__(self) -> str:
+        return self.user_id
+
 
 class Message(models.Model):
     """A chat message as far as we need it.
@@ -204,6 +208,9 @@ class Receipt(models.Model):
             models.CheckConstraint(condition=Q(rank__gte=0) & Q(rank__lte=2), name="receipt_rank_is_known"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.get_rank_display()}"
+
 
 class ReceiptCheck(models.Model):
     """Look at this message at `due_at`. Deleted when done; with `due_at` empty it was given up, and `error` says why."""
@@ -221,3 +228,6 @@ class ReceiptCheck(models.Model):
             # check_receipts claims what is due
             models.Index(fields=["due_at"], name="check_due"),
         ]
+
+    def __str__(self) -> str:
+        return f"message {self.message_id} for hook {self.hook_id}"

@@ -54,6 +54,7 @@ class Sockets:
         descriptor, used = self._known.get(port, (-1, 0.0))
         if descriptor < 0 or time.monotonic() - used < _JUST_USED:
             return False
+        del self._known[port]  # libcurl drops a connection that was refused to it: looked at once, it is not met again
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         return bool(poll.poll(0))
@@ -70,7 +71,7 @@ class Slot(Generic[T]):
         self.tag: T
         self.origin = ""
         self.port = 0
-        self.issued = self.stale = self.fresh = self.no_body = False
+        self.issued = self.stale = self.no_body = False
         curl.setopt(pycurl.PREREQFUNCTION, self.permit)
         curl.setopt(pycurl.HEADERFUNCTION, self.head.append)
         curl.setopt(pycurl.WRITEFUNCTION, self.body.append)
@@ -95,19 +96,13 @@ class Slot(Generic[T]):
     def permit(self, _ip: str, _local_ip: str, _port: int, local_port: int) -> int:
         """libcurl asks this when a connection stands and before it writes the request to it, each time it would."""
         self.port = local_port
-        if not self.issued and not self.fresh and self.sockets.closed(local_port):
-            self.stale = True
-            return int(pycurl.PREREQFUNC_ABORT)
         if self.issued:
+            return int(pycurl.PREREQFUNC_ABORT)
+        if self.sockets.closed(local_port):
+            self.stale = True
             return int(pycurl.PREREQFUNC_ABORT)
         self.issued = True
         return int(pycurl.PREREQFUNC_OK)
-
-    def use_fresh_connection(self, fresh: bool) -> None:
-        if fresh != self.fresh:
-            self.curl.setopt(pycurl.FRESH_CONNECT, int(fresh))
-            self.fresh = fresh
-        self.stale = False
 
     def response(self) -> Response:
         curl = self.curl

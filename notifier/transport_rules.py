@@ -30,7 +30,7 @@ def check(request: Request) -> None:
     url = request.url
     if not url.startswith(("http://", "https://")) or not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError("A request's URL begins with http:// or https:// and is printable ASCII: quote the rest")
-    if not request.method.isalpha():
+    if not (request.method.isascii() and request.method.isalpha()):
         raise ValueError("A request's method is a word such as POST")
 
 

@@ -1,39 +1,15 @@
 """The chat platforms' way in: check, store, answer. All work happens later, in `drain_inbox`."""
 
-import logging
-
-from django.conf import settings
-from django.db import DatabaseError, OperationalError, close_old_connections, connection
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from notifier import doorbell
+from notifier.calls import answer, call_of, unavailable
 from notifier.services import inbox
 from notifier.services.hooks import LiveHook, live_hook
 from notifier.wire import BadCall, Call
-
-log = logging.getLogger(__name__)
-
-PLAIN = "text/plain; charset=utf-8"
-
-
-def call_of(request: HttpRequest) -> Call:
-    """The request as an adapter reads it, with the URL that the caller knows us by."""
-    return Call(
-        method=request.method or "",
-        url=settings.PUBLIC_URL + request.get_full_path(),
-        query=request.META.get("QUERY_STRING", ""),
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=request.body,
-    )
-
-
-def answer(status: int, text: str = "") -> HttpResponse:
-    """A plain answer that no browser takes for anything else."""
-    response = HttpResponse(text, status=status, content_type=PLAIN)
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 @csrf_exempt
@@ -57,15 +33,6 @@ def chat_webhook(request: HttpRequest, slug: str) -> HttpResponse:
         return unavailable(error)
 
 
-def unavailable(error: DatabaseError) -> HttpResponse:
-    """The database is away: whoever called is to come again."""
-    log.warning("The database is away (%s); the caller is asked to repeat.", type(error).__name__)
-    connection.close()
-    response = answer(503, "The database is away; please repeat.")
-    response["Retry-After"] = "5"
-    return response
-
-
 def _take(hook: LiveHook, call: Call) -> HttpResponse:
     hook.platform.verify(call, hook.secrets)
     envelope = hook.platform.envelope(call)
@@ -74,7 +41,6 @@ def _take(hook: LiveHook, call: Call) -> HttpResponse:
     except OperationalError:
         # A kept connection may be dead although the database is back; the insert can be repeated safely.
         connection.close()
-        close_old_connections()
         inbox.accept(hook, envelope, call.body)
     doorbell.bell.ring(inbox.STAGE)
     return answer(204)

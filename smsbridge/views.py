@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from notifier import doorbell
-from notifier.views import answer, call_of, unavailable
+from notifier.calls import answer, call_of, unavailable
 from notifier.wire import BadCall, Call
 from smsbridge.services import inbound
 from smsbridge.services.accounts import LiveAccount, live_account
@@ -56,9 +56,9 @@ def _answered(request: HttpRequest, slug: str, take: Take) -> HttpResponse:
         account = live_account(slug)
         if account is None:
             return answer(404, "There is no such vendor account: see the admin for the accounts and their URLs.")
-        if request.method == "HEAD" or (request.method == "GET" and not request.META.get("QUERY_STRING")):
-            return answer(200)  # a probe of the URL, or a person's browser
         call = call_of(request)
+        if request.method == "HEAD" or account.vendor.probe(call):
+            return answer(200)
         account.vendor.verify(call)
         reply = take(account, call)
     except BadCall as error:

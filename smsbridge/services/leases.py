@@ -216,3 +216,12 @@ def renew(leases: Collection[int], lifetime: timedelta) -> None:
         lifetime=lifetime.total_seconds(),
         ids=Ids("bigint", sorted(leases)),
     )
+
+
+def release(ids: Collection[int]) -> int:
+    """Take numbers back from what they stand for, by an operator's word; how many.
+
+    The next text about such a conversation links it anew, with an introduction. A reply that comes before that
+    finds no conversation and is kept as unrouted.
+    """
+    return run("delete from smsbridge_lease where id {in:ids}", ids=Ids("bigint", sorted(ids)))

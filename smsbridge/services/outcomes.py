@@ -103,8 +103,8 @@ def _write(results: Sequence[Result], *, keep_vendor_id: bool = True) -> None:
     verdicts = [(result, _verdict(result)) for result in results]
     rows = [_row(result, verdict, keep_vendor_id) for result, verdict in verdicts]
     run(
-        "update smsbridge_outboundsms set state = new.state, vendor_id = coalesce(new.vendor_id, vendor_id),"
-        " reason = new.reason, code = new.code, price = coalesce(new.price, price),"
+        "update smsbridge_outboundsms set state = new.state, vendor_id = coalesce(new.vendor_id, smsbridge_outboundsms.vendor_id),"
+        " reason = new.reason, code = new.code, price = coalesce(new.price, smsbridge_outboundsms.price),"
         " segments = coalesce(new.segments, smsbridge_outboundsms.segments),"
         f" next_at = {_later('new.wait')},"
         " sent_at = case when new.state = 'sent' then {now} else sent_at end,"

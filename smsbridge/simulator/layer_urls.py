@@ -11,7 +11,7 @@ KINDS = {
     "c": r"(?P<conversation>(?:layer:/+conversations/)?[^/]+)",
     "m": r"(?P<message>(?:layer:/+messages/)?[^/]+)",
     "w": r"(?P<webhook>(?:layer:/+apps/[^/]+/webhooks/)?[^/]+)",
-    "u": r"(?P<user>[\s\S]+)",  # percent-encoded slashes are decoded before routing
+    "u": r"(?P<user>[\s\S]+?)",  # percent-encoded slashes are decoded before routing
 }
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import resource
 import ssl
 import threading
 import time
@@ -296,6 +297,15 @@ class TestKeepAlive:
             assert isinstance(one(exchange, post(server.url)), Response)
         assert (len(server.requests), server.connections) == (3, 3)
 
+    def test_many_connections_closed_while_idle_cost_no_request(self) -> None:
+        with Server(answer()) as server, Exchange[int]() as exchange:
+            list(exchange.all(((n, post(server.url)) for n in range(20)), window=20))
+            server.close_connections()
+            time.sleep(0.05)
+            results = list(exchange.all(((n, post(server.url)) for n in range(20)), window=5))
+        assert all(isinstance(result, Response) for _, result in results)
+        assert len(server.requests) == 40
+
     def test_a_connection_idle_for_too_long_is_not_used_again(self) -> None:
         with Server(answer()) as server, Exchange[str](idle_seconds=1) as exchange:
             one(exchange, post(server.url))
@@ -410,6 +420,19 @@ class TestManyAtOnce:
             for thread in threads:
                 thread.join(20)
         assert (counts, len(server.requests)) == ([100] * 4, 400)
+
+    def test_it_works_beyond_the_descriptors_that_select_can_see(self) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2048)), hard))
+        occupied = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+        try:
+            with Server(answer()) as server, Exchange[int]() as exchange:
+                results = dict(exchange.all(((n, post(server.url)) for n in range(20)), window=10))
+        finally:
+            for descriptor in occupied:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert [type(result) for result in results.values()] == [Response] * 20
 
     def test_one_made_before_a_fork_works_after_it(self) -> None:
         with Server(answer()) as server:

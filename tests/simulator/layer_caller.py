@@ -10,6 +10,7 @@ from django.test import Client
 
 APP = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 TOKEN = "a-bearer-token"
+STRANGE = "5b0c1c9e-3f0a-4a53-9a55-0d6f3f3b8f10"  # the id of nothing
 BASE = f"/simulator/layer/apps/{APP}"
 LAYER = "application/vnd.layer+json; version=1.0"
 HOOKS = "application/vnd.layer.webhooks+json; version=1.0"

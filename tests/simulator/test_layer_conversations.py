@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.simulator.layer_caller import APP, Answered, Layer
+from tests.simulator.layer_caller import APP, STRANGE, Answered, Layer
 
 
 def edit(layer: Layer, uid: str, *operations: dict[str, Any]) -> Answered:
@@ -141,7 +141,7 @@ def test_a_deleted_conversation_is_gone(layer: Layer) -> None:
     assert layer.conversation("ann", "ben", distinct=True) != uid
 
 
-@pytest.mark.parametrize("uid", [str(uuid4()), "nonsense"])
+@pytest.mark.parametrize("uid", [STRANGE, "nonsense"])
 def test_it_does_not_find_a_strange_conversation(layer: Layer, uid: str) -> None:
     for method in ("GET", "DELETE"):
         assert layer.call(method, f"/conversations/{uid}").error == (404, 102, "not_found")

@@ -1,0 +1,5 @@
+"""The chat side's admin pages, and those of the people who may use them."""
+
+from notifier.admin import chat_apps, events, facts, hooks, users
+
+__all__ = ["chat_apps", "events", "facts", "hooks", "users"]

@@ -1,0 +1,47 @@
+"""Chat apps: which chat applications we know, and how to reach them."""
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from notifier.adapter_forms import AdapterAdmin, AdapterForm, Adapters
+from notifier.admin_base import related
+from notifier.models import ChatApp
+from notifier.platforms.registry import PLATFORMS, platform_class
+from notifier.services.hooks import forget_hooks
+from notifier.services.validation import Problems, problems_of
+
+
+class ChatAppForm(AdapterForm):
+    adapter_field = "platform"
+
+    class Meta:
+        model = ChatApp
+        fields = ("name", "slug", "platform", "paused")
+        help_texts = {"name": "As templates may say it: <%= app.name %>.", "slug": "Its name in commands and logs."}
+
+    @classmethod
+    def adapters(cls) -> Adapters:
+        return {key: platform_class(key) for key in sorted(PLATFORMS)}
+
+    def problems(self, instance: object) -> Problems:
+        return problems_of(self.instance)
+
+
+@admin.register(ChatApp)
+class ChatAppAdmin(AdapterAdmin):
+    form = ChatAppForm
+    general_fields = ("name", "slug", "platform", "paused")
+    shown_fields = ("see",)
+    list_display = ["name", "slug", "platform", "state"]
+
+    def forget(self) -> None:
+        forget_hooks()
+
+    @display(description="State", label={"paused": "warning", "on": "success"})
+    def state(self, app: ChatApp) -> str:
+        return "paused" if app.paused else "on"
+
+    @admin.display(description="See also")
+    def see(self, app: ChatApp) -> SafeString | str:
+        return related(app, "chat_app")

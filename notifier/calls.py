@@ -1,0 +1,40 @@
+"""Between Django's requests and the adapters' calls: what the webhook views of both halves share."""
+
+import logging
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+
+from notifier.wire import Call
+
+log = logging.getLogger(__name__)
+
+PLAIN = "text/plain; charset=utf-8"
+
+
+def call_of(request: HttpRequest) -> Call:
+    """The request as an adapter reads it, with the URL that the caller knows us by."""
+    return Call(
+        method=request.method or "",
+        url=settings.PUBLIC_URL + request.get_full_path(),
+        query=request.META.get("QUERY_STRING", ""),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.body,
+    )
+
+
+def answer(status: int, text: str = "") -> HttpResponse:
+    """A plain answer that no browser takes for anything else."""
+    response = HttpResponse(text, status=status, content_type=PLAIN)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def unavailable(error: DatabaseError) -> HttpResponse:
+    """The database is away: whoever called is to come again."""
+    log.warning("The database is away (%s); the caller is asked to repeat.", type(error).__name__)
+    connection.close()
+    response = answer(503, "The database is away; please repeat.")
+    response["Retry-After"] = "5"
+    return response

@@ -1,0 +1,28 @@
+"""What the management commands of both halves share: help that keeps its lines, and a spinner on a terminal."""
+
+import sys
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
+from humanfriendly import Spinner
+
+
+class _Formatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
+    """A command's own arguments first, and its description as it was written."""
+
+
+class TeachingCommand(BaseCommand):
+    """A command whose `help` is a page of its own."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, formatter_class=_Formatter, **kwargs)
+
+
+@contextmanager
+def spinning(label: str, *, on: bool) -> Iterator[Callable[[], object]]:
+    """Yields what the work calls again and again to turn the spinner. With `on` False nothing is shown."""
+    with Spinner(label=label, stream=sys.stdout, interactive=on) as spinner:
+        yield spinner.step

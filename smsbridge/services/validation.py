@@ -1,0 +1,111 @@
+"""What is wrong with an account, a number or a bridge, said before it is saved: the admin and `setup` both ask here."""
+
+from typing import Any
+
+import phonenumbers
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.db.models import Model
+
+from notifier.models import ChatApp, Hook
+from notifier.platforms.base import Can
+from notifier.services.hooks import platform_of
+from notifier.services.validation import Problems, adapter_problems, delay_problems, found, function_problems
+from smsbridge.models import Bridge, Number, VendorAccount
+from smsbridge.phones import to_e164
+from smsbridge.services.accounts import vendor_of
+from smsbridge.templating import TemplateMistake, compile_template
+from smsbridge.vendors.registry import UnknownVendorError, vendor_class
+
+MOST_SEGMENTS = 10
+
+#: what replies do at the platform
+_REPLIES_NEED = (Can.POST_AS_USER, Can.MARK_READ)
+
+
+def problems_of(instance: Model) -> Problems:
+    """Everything wrong with a VendorAccount, Number or Bridge, saved or not, as sentences with remedies; {} when good.
+
+    Keys are names of fields, or NON_FIELD_ERRORS. Rows of other models have no problems here. No network is used.
+    """
+    if isinstance(instance, VendorAccount):
+        return account_problems(instance)
+    if isinstance(instance, Number):
+        return number_problems(instance)
+    return bridge_problems(instance) if isinstance(instance, Bridge) else {}
+
+
+def account_problems(account: VendorAccount) -> Problems:
+    """Unknown vendor, unknown or malformed settings, and whatever the adapter finds missing."""
+    try:
+        vendor = vendor_class(account.vendor)
+    except UnknownVendorError as error:
+        return {"vendor": [str(error)]}
+    problems = adapter_problems(vendor.title, account.options, vendor.option_help, account.secrets, vendor.secret_help)
+    return problems or found({NON_FIELD_ERRORS: vendor_of(account).configured()})
+
+
+def number_problems(number: Number) -> Problems:
+    """Anything but a valid number in E.164 form."""
+    normal = to_e164(number.e164)
+    if normal is None:
+        return {"e164": ["This is no valid phone number: write it with its country code, like +12025550100."]}
+    return {} if normal == number.e164 else {"e164": [f"Write it in E.164 form: {normal}."]}
+
+
+def bridge_problems(bridge: Bridge) -> Problems:
+    """Templates, functions, durations and limits that could not work, and a hook that does not serve."""
+    problems = {
+        "hook": _hook_problems(bridge),
+        "template": template_problems(bridge.template) if bridge.template.strip() else [_EMPTY],
+        "introduction": template_problems(bridge.introduction),
+        "introduction_function": _optional_function_problems(bridge.introduction_function),
+        "lease_lifetime": delay_problems(bridge.lease_lifetime),
+        "max_age": delay_problems(bridge.max_age),
+        "max_segments": _segments_problems(bridge.max_segments),
+        "region": _region_problems(bridge.region),
+    }
+    return found(problems)
+
+
+_EMPTY = "The template is empty, so there would be nothing to send: <%= sender.name %>: <%= text %> is the usual one."
+
+
+def template_problems(source: str) -> list[str]:
+    """The mistake in a template: where it is and what to write instead."""
+    try:
+        compile_template(source)
+    except TemplateMistake as mistake:
+        return [str(mistake)]
+    return []
+
+
+def _optional_function_problems(path: str) -> list[str]:
+    return function_problems(path) if path else []
+
+
+def _hook_problems(bridge: Bridge) -> list[str]:
+    try:
+        hook = bridge.hook
+        platform = platform_of(hook.chat_app)
+    except (Hook.DoesNotExist, ChatApp.DoesNotExist):
+        return []  # that a field is empty is said elsewhere
+    except LookupError as error:
+        return [str(error)]
+    if hook.kind != Hook.Kind.RECEIPTS:
+        return ["A bridge needs a hook of the kind receipts: only that tells who has not read a message."]
+    return [
+        f"{platform.title} cannot {can.value}, which replies by SMS need: choose a hook of another platform."
+        for can in _REPLIES_NEED
+        if can not in platform.can
+    ]
+
+
+def _segments_problems(most: Any) -> list[str]:
+    right = isinstance(most, int) and 1 <= most <= MOST_SEGMENTS
+    return [] if right else [f"Must be from 1 to {MOST_SEGMENTS}: each segment costs as much as an SMS."]
+
+
+def _region_problems(region: str) -> list[str]:
+    if not region or region in phonenumbers.SUPPORTED_REGIONS:
+        return []
+    return [f"There is no country {region!r}: use its ISO code in capitals, such as US or CH."]
