@@ -10,8 +10,12 @@ def main() -> None:
     try:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
+
+        from smsbridge.demo import environment
     except ImportError as error:
         raise SystemExit("Django is not installed here: run `make venv`, then `.venv/bin/python manage.py`.") from error
+    if sys.argv[1:2] == ["demo"]:
+        environment.prepare(sys.argv[2:], os.environ)  # before the settings are read: a bare machine has none
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:

@@ -272,4 +272,11 @@ LOGGING: dict[str, Any] = {
     },
 }
 
-UNFOLD = {"SITE_TITLE": "SMS Bridge", "SITE_HEADER": "SMS Bridge", "SHOW_HISTORY": True}
+UNFOLD = {
+    "SITE_TITLE": "SMS Bridge",
+    "SITE_HEADER": "SMS Bridge",
+    "SITE_SYMBOL": "sms",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": SIMULATOR,
+    "SIDEBAR": {"navigation": "smsbridge.admin.navigation.sidebar"},
+}

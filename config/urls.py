@@ -13,11 +13,12 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # First, as these are called most.
+    path("", include("notifier.urls")),
+    path("", include("smsbridge.urls")),
     path("", RedirectView.as_view(pattern_name="simulator" if settings.SIMULATOR else "admin:index")),
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
-    path("", include("notifier.urls")),
-    path("", include("smsbridge.urls")),
 ]
 if settings.SIMULATOR:
     urlpatterns.append(path("simulator/", include("smsbridge.simulator.urls")))

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 
 from django import forms
+from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from notifier.admin_base import SettingsAdmin
-from notifier.forms import CheckedForm, SecretField
+from notifier.admin_base import SettingsAdmin, table
+from notifier.forms import CheckedForm, SecretField, obscured
 
 _EXISTING = "set"
 _INITIALS = {"api": "API", "url": "URL", "id": "ID", "sms": "SMS"}
@@ -105,11 +107,18 @@ class AdapterAdmin(SettingsAdmin[Any]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         if obj is None:
-            general = (None, {"fields": self.general_fields})
-            return [general, *[_fieldset(key, adapter) for key, adapter in self.form.adapters().items()]]
+            return [(None, {"fields": self.general_fields}), ("Settings", {"fields": list(self.conditional_fields)})]
         general = (None, {"fields": (*self.general_fields, *self.shown_fields)})
+        if not self.has_change_permission(request, obj):
+            return [general, ("Settings", {"fields": ("settings_in_words",)})]
         adapter = self.form.adapters().get(getattr(obj, self.form.adapter_field))
-        return [general] if adapter is None else [general, _fieldset(_EXISTING, adapter)]
+        return [general] if adapter is None else [general, (adapter.title, {"fields": _names(_EXISTING, adapter)})]
+
+    @admin.display(description="Options and secrets")
+    def settings_in_words(self, row: Any) -> SafeString | str:
+        options = [[label(name), value] for name, value in (row.options or {}).items()]
+        secrets = [[label(name), obscured(value)] for name, value in (row.secrets or {}).items()]
+        return table(["Name", "Value"], options + secrets, none="none")
 
     @property
     def conditional_fields(self) -> dict[str, str]:
@@ -117,7 +126,7 @@ class AdapterAdmin(SettingsAdmin[Any]):
         return {
             name: f"{self.form.adapter_field} == '{key}'"
             for key, adapter in self.form.adapters().items()
-            for name in _fieldset(key, adapter)[1]["fields"]
+            for name in _names(key, adapter)
         }
 
 
@@ -131,7 +140,5 @@ def label(name: str) -> str:
     return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
-def _fieldset(key: str, adapter: type[Adapter]) -> tuple[str, dict[str, Any]]:
-    names = [field_name(key, name) for name in (*adapter.option_help, *adapter.secret_help)]
-    return (adapter.title, {"fields": names})
-
+def _names(key: str, adapter: type[Adapter]) -> list[str]:
+    return [field_name(key, name) for name in (*adapter.option_help, *adapter.secret_help)]

@@ -1,6 +1,7 @@
 """What the admin pages of both halves have in common: pages of facts, pages of settings, links, tables, paging."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import messages
@@ -13,14 +14,17 @@ from django.db.models import DurationField, Model, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from notifier import forms
 
 if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin, TabularInline
+    from django.contrib.admin import ModelAdmin
+    from django.contrib.admin import TabularInline as TabularInline
 else:
     from unfold.admin import ModelAdmin as UnfoldModelAdmin
     from unfold.admin import TabularInline as UnfoldTabularInline
@@ -41,10 +45,11 @@ else:
 M = TypeVar("M", bound=Model)
 NOTHING = "—"
 COUNT_UP_TO = 100_000
+_SHORT = "max-width: 11rem"
 
 
-class BoundedPaginator(Paginator[Any]):
-    """Never counts a huge table: PostgreSQL's own estimate stands for it, and a filtered list is counted up to a bound."""
+class BoundedPaginator(Paginator):  # type: ignore[type-arg] # it takes one for the checker only
+    """Never counts a huge table: PostgreSQL's estimate stands for it, and filtered lists are counted up to a bound."""
 
     @cached_property
     def count(self) -> int:
@@ -85,8 +90,8 @@ class PlainAdmin(ModelAdmin[M]):
     def tell(self, request: HttpRequest, count: int, done: str, *, selected: int | None = None) -> None:
         """Say how many rows an action touched, and that it left the others alone."""
         left = (selected or count) - count
-        note = f" {left} left alone: it does not apply to them." if left else ""
-        messages.add_message(request, messages.SUCCESS if count else messages.WARNING, f"{count} {done}.{note}")
+        note = f" Left alone, as it does not apply to them: {left}." if left else ""
+        messages.add_message(request, messages.SUCCESS if count else messages.WARNING, f"{done}: {count}.{note}")
 
 
 class FactAdmin(PlainAdmin[M]):
@@ -163,7 +168,10 @@ def link(row: Model | None, text: str | None = None) -> SafeString | str:
     if row is None:
         return NOTHING
     url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}" class="text-link">{}</a>', url, text or str(row))
+    shown = text or str(row)
+    return format_html(
+        '<a href="{}" title="{}" class="text-link block truncate" style="{}">{}</a>', url, shown, _SHORT, shown
+    )
 
 
 def related(row: Model, field: str) -> SafeString | str:
@@ -187,6 +195,27 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], none: str = "No
     if not rows:
         return none
     return render_to_string("unfold/components/table.html", {"table": {"headers": headers, "rows": rows}})
+
+
+def badge(text: str, colour: str = "") -> SafeString:
+    """A state in its colour: info, success, warning, danger, or none."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})
+
+
+def with_reason(state: SafeString, reason: str) -> SafeString:
+    """A state for lists, with why it came to that beneath."""
+    return format_html('{}<div class="text-xs" style="{}">{}</div>', state, _SHORT, reason) if reason else state
+
+
+def when(moment: datetime | None, none: str = NOTHING) -> SafeString | str:
+    """A moment for lists: short, and on one line."""
+    if moment is None:
+        return none
+    return format_html('<span class="whitespace-nowrap">{}</span>', date_format(localtime(moment), "j M Y, H:i"))
+
+
+def in_full(text: str) -> SafeString:
+    return format_html('<div style="white-space: pre-wrap">{}</div>', text)
 
 
 def preformatted(text: str) -> SafeString:

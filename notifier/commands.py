@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
-from humanfriendly import Spinner
+from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
+from django.db import OperationalError, ProgrammingError
+from humanfriendly.terminal.spinners import Spinner
 
 
 class _Formatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
@@ -15,7 +16,14 @@ class _Formatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
 
 
 class TeachingCommand(BaseCommand):
-    """A command whose `help` is a page of its own."""
+    """A command whose `help` is a page of its own, and which ends in a sentence when the database cannot be used."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except (OperationalError, ProgrammingError) as error:
+            why = f"The database cannot be used ({type(error).__name__})"
+            raise CommandError(f"{why}: look at DATABASE_URL, and run `manage.py migrate`.") from error
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(prog_name, subcommand, formatter_class=_Formatter, **kwargs)

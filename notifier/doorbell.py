@@ -35,9 +35,15 @@ def publish(stage: str, *, countdown: float = 0.0) -> None:
 class Bell:
     """One thread that publishes rings, at most one per stage, due second and gap."""
 
-    def __init__(self, publish: Callable[..., None] = publish, gap: float | None = None) -> None:
+    def __init__(
+        self,
+        publish: Callable[..., None] = publish,
+        gap: float | None = None,
+        silence: float = _SILENCE_AFTER_FAILURE,
+    ) -> None:
         self._publish = publish
         self._gap = gap
+        self._silence = silence
         self._pending: set[tuple[str, int]] = set()
         self._rung_ahead: set[tuple[str, int]] = set()
         self._mutex = threading.Lock()
@@ -51,10 +57,16 @@ class Bell:
                 return
             self._pending.add((stage, at))
             if self._thread is None or not self._thread.is_alive():
-                # Lazily: a thread started before the server forks would not be there after it.
-                self._thread = threading.Thread(target=self._loop, name="doorbell", daemon=True)
-                self._thread.start()
+                self._start()
         self._woken.set()
+
+    def _start(self) -> None:
+        """Lazily: a thread started before the server forks would not be there after it."""
+        self._thread = threading.Thread(target=self._loop, name="doorbell", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # no thread to be had; the row is safe, and the next ring tries again
+            log.warning("The doorbell could not start (%s); the sweep finds the work.", error)
 
     def _loop(self) -> None:
         while True:
@@ -63,17 +75,27 @@ class Bell:
             with self._mutex:
                 rings, self._pending = sorted(self._pending), set()
                 self._rung_ahead = {(stage, at) for stage, at in self._rung_ahead.union(rings) if at > time.time()}
-            time.sleep(self._gap_seconds() if self._ring_all(rings) else _SILENCE_AFTER_FAILURE)
+            unrung = self._ring_all(rings)
+            if unrung:
+                self._put_back(unrung)
+            time.sleep(self._silence if unrung else self._gap_seconds())
 
-    def _ring_all(self, rings: list[tuple[str, int]]) -> bool:
-        """False when the broker is away: the sweep finds the work, and hammering would help nobody."""
-        for stage, at in rings:
+    def _ring_all(self, rings: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        """What could not be rung, the broker being away: the sweep finds the work, and hammering would help nobody."""
+        for index, (stage, at) in enumerate(rings):
             try:
                 self._publish(stage, countdown=max(at - time.time(), 0.0))
             except Exception as error:  # a dead bell thread would be silent for ever
                 log.warning("Could not ring %s (%s); the sweep will.", stage, type(error).__name__)
-                return False
-        return True
+                return rings[index:]
+        return []
+
+    def _put_back(self, rings: list[tuple[str, int]]) -> None:
+        """They are tried again after the silence, and do not count as rung."""
+        with self._mutex:
+            self._pending.update(rings)
+            self._rung_ahead.difference_update(rings)
+        self._woken.set()
 
     def _gap_seconds(self) -> float:
         return float(settings.RING_GAP_MS) / 1000 if self._gap is None else self._gap

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,6 +11,11 @@ from django.db.models import Model
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from notifier.durations import InvalidDuration, describe_duration, parse_duration
+
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[Any]
+else:
+    ModelForm = forms.ModelForm
 
 REMOVE = "-"
 """What is typed into the field of a secret to remove it: an empty field leaves it as it is."""
@@ -79,6 +84,13 @@ class SecretField(forms.CharField):
         return bool(data and data.strip())
 
 
+class PhoneField(forms.CharField):
+    """A phone number in any spelling; what it means is for the form to say."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=40, widget=UnfoldAdminTextInputWidget, **kwargs)
+
+
 def obscured(secret: str) -> str:
     """A secret for people's eyes: whether there is one, and how it ends if that gives little away."""
     if not secret:
@@ -86,7 +98,7 @@ def obscured(secret: str) -> str:
     return f"•••• {secret[-2:]}" if len(secret) >= 8 else "••••"
 
 
-class CheckedForm(forms.ModelForm[Model]):
+class CheckedForm(ModelForm):
     """A form whose row must also pass the services' own test, so that nothing is saved that cannot work."""
 
     def problems(self, instance: Model) -> Mapping[str, list[str]]:

@@ -180,6 +180,7 @@ class Message(models.Model):
     text = models.TextField(default="")
     parts = models.JSONField(null=True)
     sent_at = models.DateTimeField(null=True)
+    edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -213,7 +214,7 @@ class Receipt(models.Model):
 
 
 class ReceiptCheck(models.Model):
-    """Look at this message at `due_at`. Deleted when done; with `due_at` empty it was given up, and `error` says why."""
+    """Look at this message at `due_at`. Deleted when done; one that was given up has no `due_at`, and says why."""
 
     pk = models.CompositePrimaryKey("hook_id", "message_id")
     hook = models.ForeignKey(Hook, models.CASCADE, db_index=False)

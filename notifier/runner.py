@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from notifier import doorbell
 
@@ -95,10 +95,7 @@ def _loop(stage: Stage, running: _Running) -> int:
         running.flag.clear()
         step = _step(stage)
         total += step.done
-        if _stopping.is_set():
-            _leave(stage.name)
-            return total
-        if time.monotonic() > deadline:
+        if _stopping.is_set() or time.monotonic() > deadline:  # what is left is another's, or this one's next run
             _leave(stage.name)
             doorbell.bell.ring(stage.name)
             return total
@@ -116,7 +113,7 @@ def _step(stage: Stage) -> Step:
     """A database that went away is met again in a second; the rows wait, and nothing is lost."""
     try:
         return stage.step()
-    except OperationalError as error:
+    except (OperationalError, InterfaceError) as error:
         log.warning("%s: the database failed (%s); trying again.", stage.name, type(error).__name__)
         close_old_connections()
         time.sleep(_AFTER_ERROR)

@@ -59,8 +59,10 @@ def run(sql: str, /, **params: Any) -> int:
 
 
 def moment(value: datetime | str) -> datetime:
-    """A moment as the database holds it: SQLite keeps them as text, in UTC."""
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
+    """A moment as the database holds it: SQLite keeps them as text or without a zone, in UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def uuid_of(value: uuid.UUID | str) -> uuid.UUID:
@@ -155,7 +157,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     if isinstance(value, uuid.UUID):
         return value.hex
     if isinstance(value, timedelta):

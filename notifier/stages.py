@@ -3,6 +3,7 @@
 Each half registers its own stages when the apps are ready, so that the chat side names nothing of the SMS side.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from django.conf import settings
 
 from notifier import doorbell, runner
 from notifier.sql import fetch
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,10 @@ def run(name: str) -> int:
 def sweep() -> list[str]:
     """Repair what a dead worker left, and ring every stage that has something due. Returns the stages rung."""
     for repair in REPAIRS:
-        repair()
+        try:
+            repair()
+        except Exception as error:  # one that fails must not keep the others, and all work, from being seen to
+            log.warning("A repair failed (%s); the next sweep tries again.", type(error).__name__)
     ahead = float(settings.SWEEP_SECONDS)
     rung = [name for name, registered in STAGES.items() if fetch(f"select {registered.due}", ahead=ahead)[0][0]]
     for name in rung:

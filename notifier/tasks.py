@@ -1,4 +1,4 @@
-"""What a ring does. A task carries no facts: it says "look", and running it twice, late or never changes only latency."""
+"""What a ring does. A task carries no facts: it says "look"; twice, late or never changes only latency."""
 
 from celery import shared_task
 

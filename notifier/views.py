@@ -1,6 +1,6 @@
 """The chat platforms' way in: check, store, answer. All work happens later, in `drain_inbox`."""
 
-from django.db import OperationalError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -8,8 +8,10 @@ from django.views.decorators.http import require_http_methods
 from notifier import doorbell
 from notifier.calls import answer, call_of, unavailable
 from notifier.services import inbox
-from notifier.services.hooks import LiveHook, live_hook
+from notifier.services.hooks import LiveHook, forget_hooks, live_hook
 from notifier.wire import BadCall, Call
+
+_NO_HOOK = "There is no such hook: see the admin for the hooks and their URLs."
 
 
 @csrf_exempt
@@ -20,17 +22,28 @@ def chat_webhook(request: HttpRequest, slug: str) -> HttpResponse:
     Not signed rightly: 403. Not readable: 400. Database away: 503, so that the platform repeats it.
     """
     try:
-        hook = live_hook(slug)
+        hook = _find(slug)
         if hook is None:
-            return answer(404, "There is no such hook: see the admin for the hooks and their URLs.")
+            return answer(404, _NO_HOOK)
         if request.method == "POST":
             return _take(hook, call_of(request))
         challenge = hook.platform.challenge(request.GET.dict())
         return answer(200, challenge or "")
     except BadCall as error:
         return answer(error.status, str(error))
-    except OperationalError as error:
+    except IntegrityError:  # the hook was deleted since it was read
+        forget_hooks()
+        return answer(404, _NO_HOOK)
+    except (OperationalError, InterfaceError) as error:
         return unavailable(error)
+
+
+def _find(slug: str) -> LiveHook | None:
+    try:
+        return live_hook(slug)
+    except (OperationalError, InterfaceError):
+        connection.close()  # see _take
+        return live_hook(slug)
 
 
 def _take(hook: LiveHook, call: Call) -> HttpResponse:
@@ -38,7 +51,7 @@ def _take(hook: LiveHook, call: Call) -> HttpResponse:
     envelope = hook.platform.envelope(call)
     try:
         inbox.accept(hook, envelope, call.body)
-    except OperationalError:
+    except (OperationalError, InterfaceError):
         # A kept connection may be dead although the database is back; the insert can be repeated safely.
         connection.close()
         inbox.accept(hook, envelope, call.body)

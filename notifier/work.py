@@ -23,3 +23,4 @@ def register() -> None:
         task="notifier.tasks.tell_listeners",
         due="exists (select 1 from notifier_listenedevent where state = 'waiting' and next_at <= {now+ahead})",
     )
+    stages.REPAIRS.append(listening.purge_hourly)

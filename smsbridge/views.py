@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -36,7 +36,7 @@ def _take_texts(account: LiveAccount, call: Call) -> Reply:
     texts = account.vendor.parse_inbound(call)
     try:
         inbound.accept(account, texts)
-    except OperationalError:
+    except (OperationalError, InterfaceError):
         # A kept connection may be dead although the database is back; the insert can be repeated safely.
         connection.close()
         inbound.accept(account, texts)
@@ -63,7 +63,7 @@ def _answered(request: HttpRequest, slug: str, take: Take) -> HttpResponse:
         reply = take(account, call)
     except BadCall as error:
         return answer(error.status, str(error))
-    except OperationalError as error:
+    except (OperationalError, InterfaceError) as error:
         return unavailable(error)
     response = HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
     response["X-Content-Type-Options"] = "nosniff"

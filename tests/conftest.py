@@ -99,6 +99,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(line, red=True, bold=True)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """Hooks and accounts are kept for some seconds; a test must not see those of another."""
+    from notifier.services.hooks import forget_hooks
+    from smsbridge.services.accounts import forget_accounts
+
+    forget_hooks()
+    forget_accounts()
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[None]:
     from django.db import connections

@@ -2,10 +2,9 @@
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from notifier.adapter_forms import AdapterAdmin, AdapterForm, Adapters
-from notifier.admin_base import related
+from notifier.admin_base import badge, related
 from notifier.models import ChatApp
 from notifier.platforms.registry import PLATFORMS, platform_class
 from notifier.services.hooks import forget_hooks
@@ -38,9 +37,9 @@ class ChatAppAdmin(AdapterAdmin):
     def forget(self) -> None:
         forget_hooks()
 
-    @display(description="State", label={"paused": "warning", "on": "success"})
-    def state(self, app: ChatApp) -> str:
-        return "paused" if app.paused else "on"
+    @admin.display(description="State", ordering="paused")
+    def state(self, app: ChatApp) -> SafeString:
+        return badge("paused", "warning") if app.paused else badge("on", "success")
 
     @admin.display(description="See also")
     def see(self, app: ChatApp) -> SafeString | str:

@@ -3,12 +3,9 @@
 from django.contrib import admin
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RelatedDropdownFilter
-from unfold.decorators import display
 
-from notifier.admin_base import NOTHING, FactAdmin, link, related, table
+from notifier.admin_base import NOTHING, FactAdmin, badge, in_full, link, related, table, when
 from notifier.models import Conversation, Message, Receipt, ReceiptCheck
-
-DELETED = {"deleted": "danger"}
 
 
 @admin.register(Conversation)
@@ -22,9 +19,9 @@ class ConversationAdmin(FactAdmin[Conversation]):
     ordering = ["-id"]
     fields = ("chat_app", "key", "title", "deleted_at", "departed", "see")
 
-    @display(description="Deleted", label=DELETED)
-    def fate(self, conversation: Conversation) -> str:
-        return "deleted" if conversation.deleted_at else ""
+    @admin.display(description="State", ordering="deleted_at")
+    def fate(self, conversation: Conversation) -> SafeString | str:
+        return badge("deleted", "danger") if conversation.deleted_at else NOTHING
 
     @admin.display(description="Who has left")
     def departed(self, conversation: Conversation) -> SafeString | str:
@@ -46,25 +43,29 @@ class MessageAdmin(FactAdmin[Message]):
     search_help_text = "The platform's whole id of the message, its sender or its conversation."
     ordering = ["-id"]
     fields = (
-        *("chat_app", "conversation", "key", "sender", "sent_at", "deleted_at", "text", "other_parts"),
+        *("chat_app", "conversation", "key", "sender", "sent_at", "deleted_at", "text_in_full", "other_parts"),
         *("receipts_table", "checks", "see"),
     )
 
-    @admin.display(description="Sent", ordering="sent_at", empty_value="not seen itself yet")
-    def sent(self, message: Message) -> object:
-        return message.sent_at
+    @admin.display(description="Sent", ordering="sent_at")
+    def sent(self, message: Message) -> SafeString | str:
+        return when(message.sent_at, none="not seen itself yet")
 
-    @admin.display(description="Sender", empty_value="not known yet")
-    def sender(self, message: Message) -> str | None:
-        return message.sender_id or (f"{message.sender_name} (a bot)" if message.sender_name else None)
+    @admin.display(description="Sender", ordering="sender_id")
+    def sender(self, message: Message) -> str:
+        return message.sender_id or (f"{message.sender_name} (a bot)" if message.sender_name else "not known yet")
 
     @admin.display(description="Conversation")
     def conversation_link(self, message: Message) -> SafeString | str:
         return link(message.conversation)
 
-    @display(description="Deleted", label=DELETED)
-    def fate(self, message: Message) -> str:
-        return "deleted" if message.deleted_at else ""
+    @admin.display(description="State", ordering="deleted_at")
+    def fate(self, message: Message) -> SafeString | str:
+        return badge("deleted", "danger") if message.deleted_at else NOTHING
+
+    @admin.display(description="Text")
+    def text_in_full(self, message: Message) -> SafeString | str:
+        return in_full(message.text) if message.text else NOTHING
 
     @admin.display(description="Parts that are not text")
     def other_parts(self, message: Message) -> str:
@@ -79,7 +80,9 @@ class MessageAdmin(FactAdmin[Message]):
     @admin.display(description="Still to be looked at")
     def checks(self, message: Message) -> SafeString | str:
         checks = ReceiptCheck.objects.filter(message=message).select_related("hook").defer("hook__secret")
-        rows = [[link(one.hook), one.due_at or "given up", one.attempts, one.error or NOTHING] for one in checks]
+        rows = [
+            [link(one.hook), when(one.due_at, none="given up"), one.attempts, one.error or NOTHING] for one in checks
+        ]
         return table(["Hook", "Due", "Failed tries", "Error"], rows, none="no")
 
     @admin.display(description="See also")

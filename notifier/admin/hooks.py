@@ -5,14 +5,14 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from notifier.admin_base import SettingsAdmin, related
+from notifier.admin_base import SettingsAdmin, badge, related
 from notifier.durations import describe_duration
-from notifier.forms import CheckedForm, ListedField, SecretField
+from notifier.forms import CheckedForm, ListedField, SecretField, obscured
 from notifier.models import Hook
 from notifier.services.hooks import forget_hooks
 from notifier.services.validation import Problems, problems_of
@@ -22,6 +22,11 @@ STATUSES = [
     ("delivered", "delivered: it has reached a device, and he has not read it"),
     ("read", "read: he has read it (he would be told all the same)"),
 ]
+
+
+def _shown_while(field: str, choice: str) -> str:
+    """For the browser; who may only look has no such field in his page, and sees everything."""
+    return f"typeof {field} == 'undefined' || {field} == '{choice}'"
 
 
 class HookForm(CheckedForm):
@@ -85,9 +90,19 @@ class HookAdmin(SettingsAdmin[Hook]):
         ("At the platform", {"fields": ("secret", "registered")}),
     )
     conditional_fields = {
-        "report_for_status": "kind == 'receipts'",
-        "identity_function": "identities == 'function'",
+        "report_for_status": _shown_while("kind", "receipts"),
+        "identity_function": _shown_while("identities", "function"),
     }
+
+    def get_fieldsets(self, request: HttpRequest, obj: Hook | None = None) -> Any:
+        """Who may only look gets every field as text, so the secret itself must not be among them."""
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fieldsets
+        return (*self.fieldsets[:-1], ("At the platform", {"fields": ("secret_hint", "registered")}))
+
+    @admin.display(description="Signing secret")
+    def secret_hint(self, hook: Hook) -> str:
+        return obscured(hook.secret or "")
 
     def forget(self) -> None:
         forget_hooks()
@@ -98,11 +113,11 @@ class HookAdmin(SettingsAdmin[Hook]):
             return "shown once it is saved"
         return settings.PUBLIC_URL + reverse("chat-webhook", args=[hook.slug])
 
-    @admin.display(description="Registered as", empty_value="not registered yet: run the command register_webhooks")
-    def registered(self, hook: Hook) -> str | None:
-        return hook.webhook_id or None
+    @admin.display(description="Registered as")
+    def registered(self, hook: Hook) -> str:
+        return hook.webhook_id or "not registered yet: run the command register_webhooks"
 
-    @display(description="Kind", ordering="kind")
+    @admin.display(description="Kind", ordering="kind")
     def kind_in_words(self, hook: Hook) -> str:
         return "unread messages" if hook.kind == Hook.Kind.RECEIPTS else "every event"
 
@@ -110,9 +125,9 @@ class HookAdmin(SettingsAdmin[Hook]):
     def waits(self, hook: Hook) -> str:
         return describe_duration(hook.delay)
 
-    @display(description="State", label={"on": "success", "off": "warning"})
-    def state(self, hook: Hook) -> str:
-        return "on" if hook.enabled else "off"
+    @admin.display(description="State", ordering="enabled")
+    def state(self, hook: Hook) -> SafeString:
+        return badge("on", "success") if hook.enabled else badge("off", "warning")
 
     @admin.display(description="See also")
     def see(self, hook: Hook) -> SafeString | str:

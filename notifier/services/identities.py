@@ -4,41 +4,70 @@ A function of a project's own takes a list of user ids and returns a mapping of 
 mapping with `name`, `phone` and whatever else templates may use, or to None for somebody it does not know.
 """
 
+import json
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.utils.module_loading import import_string
 
 from notifier.models import Hook
 from notifier.platforms.base import Done, Identity, Later, No, Reading
 from notifier.services.hooks import LiveHook
+from notifier.texts import clean_json
 from notifier.transport import Exchange
+from notifier.wire import Unreadable
 
 Found = dict[str, Reading[Identity | None]]
 
 
-def identities(hook: LiveHook, users: Collection[str], exchange: Exchange[str], *, window: int) -> Found:
-    """What the hook's source says of each user. No transaction may be open: it may call the platform."""
+def identities(hook: LiveHook, users: Collection[str], exchange: Exchange[str], *, deadline: float) -> Found:
+    """What the hook's source says of each user. No transaction may be open: it may call the platform.
+
+    `deadline` is a moment of the monotonic clock; who has no answer then is left out.
+    """
     if hook.identities == Hook.Identities.OFF:
         return {user: Done(None) for user in users}
     if hook.identities == Hook.Identities.FUNCTION:
         return _from_function(hook.identity_function, users)
     asked = ((user, hook.platform.identity_request(user)) for user in users)
-    return {user: hook.platform.identity(user, answer) for user, answer in exchange.all(asked, window=window)}
+    found: Found = {}
+    for user, answer in exchange.all(asked, window=settings.CONNECTIONS_PER_STAGE):
+        found[user] = hook.platform.identity(user, answer)
+        if time.monotonic() > deadline:
+            exchange.close()  # what is still in flight must not come back among the answers of the next batch
+            break
+    return found
 
 
 def _from_function(path: str, users: Collection[str]) -> Found:
     try:
-        told = import_string(path)(list(users))
+        function = import_string(path)
     except ImportError:
         return {user: No(f"The identity function {path} cannot be imported; correct it in the hook.") for user in users}
+    try:
+        told = function(list(users))
+        return {user: _told(path, user, told.get(user)) for user in users}
     except Exception as error:  # a project's own code may raise anything; asking again may help
         return {user: Later(f"{path} raised {type(error).__name__}") for user in users}
-    return {user: Done(_identity(user, told.get(user))) for user in users}
 
 
-def _identity(user: str, told: Identity | Mapping[str, Any] | None) -> Identity | None:
-    if told is None or isinstance(told, Identity):
-        return told
-    custom = {name: value for name, value in told.items() if name not in ("name", "phone")}
-    return Identity(user_id=user, name=str(told.get("name") or user), phone=str(told.get("phone") or ""), custom=custom)
+def _told(path: str, user: str, told: Identity | Mapping[str, Any] | None) -> Reading[Identity | None]:
+    """One person, fit to be stored; another form than the promised one is refused for him alone."""
+    if told is None:
+        return Done(None)
+    try:
+        return Done(_identity(user, told))
+    except (AttributeError, TypeError, ValueError, Unreadable):
+        return No(
+            f"{path} returned something else than an Identity, a mapping of plain JSON values or None; correct it."
+        )
+
+
+def _identity(user: str, told: Identity | Mapping[str, Any]) -> Identity:
+    if isinstance(told, Identity):
+        told = {**told.custom, "name": told.name, "phone": told.phone}
+    fields = clean_json(json.loads(json.dumps(dict(told), allow_nan=False)))
+    name, phone = fields.pop("name", None), fields.pop("phone", None)
+    return Identity(user_id=user, name=str(name or user), phone=str(phone or ""), custom=fields)

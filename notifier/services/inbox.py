@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, transaction
+from django.db import OperationalError, transaction
 
 from notifier import doorbell
 from notifier.models import InboxEvent
 from notifier.platforms.base import ChatEvent, Envelope
 from notifier.runner import Step
 from notifier.services import listening, merging
-from notifier.services.hooks import LiveHook, live_hooks
+from notifier.services.hooks import LiveHook, hooks_with, live_hooks
 from notifier.sql import Ids, Rows, fetch, moment, run
 from notifier.wire import Unreadable
 
@@ -57,7 +57,7 @@ def drain() -> Step:
             _work(claimed)
     except OperationalError:
         raise
-    except DatabaseError as error:
+    except Exception as error:  # whatever one event does to a batch, the others are drained without it
         log.warning("A batch of the inbox failed (%s); its events are drained one by one.", type(error).__name__)
         return Step(done=_drain_singly(), more=True)
     return Step(done=len(claimed), more=bool(claimed), busy=len(claimed) == settings.DRAIN_BATCH)
@@ -81,11 +81,11 @@ def _claim(limit: int) -> list[tuple[Any, ...]]:
 
 def _work(claimed: list[tuple[Any, ...]]) -> None:
     """Merge claimed rows and delete them; those that cannot be read are set aside with the reason."""
-    hooks, failed, read = live_hooks(), [], []
+    hooks, failed, read = hooks_with({row[1] for row in claimed}), [], []
     for id_, hook_id, received_at, key, body in claimed:
         hook = hooks.get(hook_id)
         if hook is None:
-            failed.append((id_, "The hook of this event is gone or was made just now; re-drive it."))
+            failed.append((id_, "The hook of this event cannot be used: correct it, then re-drive the event."))
             continue
         delivery = Delivery(id_, hook, moment(received_at), key, bytes(body))
         try:
@@ -106,9 +106,9 @@ def _merge(read: list[tuple[Delivery, list[ChatEvent]]]) -> None:
     by_app: dict[int, list[tuple[datetime, ChatEvent]]] = defaultdict(list)
     for delivery, events in read:
         by_app[delivery.hook.chat_app].extend((delivery.received_at, event) for event in events)
-    for chat_app, events in sorted(by_app.items()):
+    for chat_app, arrived in sorted(by_app.items()):
         hooks = [h for h in live_hooks().values() if h.chat_app == chat_app and h.receipts and h.enabled]
-        merging.merge(chat_app, hooks, events)
+        merging.merge(chat_app, hooks, arrived)
     listening.keep([(d.hook, d.key, d.body, d.received_at) for d, _ in read if not d.hook.receipts])
 
 
@@ -136,7 +136,7 @@ def _drain_singly() -> int:
                 )
         except OperationalError:
             raise
-        except DatabaseError as error:
-            log.warning("Event %s was refused by the database: %s", id_, type(error).__name__)
-            _set_aside([(id_, f"The database refused it: {type(error).__name__}")])
+        except Exception as error:
+            log.warning("Event %s could not be merged (%s); it is set aside.", id_, type(error).__name__)
+            _set_aside([(id_, f"It could not be merged: {type(error.__cause__ or error).__name__}")])
     return len(ids)

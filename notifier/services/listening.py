@@ -5,6 +5,7 @@ The keys of told events are kept for 30 days, so that a delivery repeated by the
 
 import json
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,20 +13,25 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 
 from notifier import doorbell
 from notifier.backoff import MAX_ATTEMPTS, backoff
 from notifier.models import Hook, ListenedEvent
 from notifier.runner import Step
-from notifier.services.hooks import LiveHook, live_hooks
+from notifier.services.hooks import LiveHook, hooks_with
+from notifier.services.merging import LONGEST_COUNTDOWN
 from notifier.signals import event_received
-from notifier.sql import Rows, fetch, moment, run
+from notifier.sql import Ids, Rows, fetch, moment, run
 
 log = logging.getLogger(__name__)
 
 STAGE = "listen"
 KEEP_DAYS = 30
 _BATCH = 50
+_PURGE_EVERY = 3600.0
+_purged_at = float("-inf")
+_CLAIMS = 4  # as many times CLAIM_SECONDS, since a project's own code may take its time
 
 
 def keep(deliveries: Sequence[tuple[LiveHook, str, bytes, datetime]]) -> None:
@@ -50,16 +56,20 @@ def keep(deliveries: Sequence[tuple[LiveHook, str, bytes, datetime]]) -> None:
             [(*row, bodies[row[0], row[1]]) for row in rows],
         ),
     )
-    for second in {int(next_at.timestamp()) for _, _, _, next_at in rows}:
+    for second in {int(next_at.timestamp()) for _, _, at, next_at in rows if next_at <= at + LONGEST_COUNTDOWN}:
         doorbell.ring_at_on_commit(STAGE, second)
 
 
 def tell() -> Step:
     """Claim one batch of due events and tell each to the receivers of `event_received`."""
-    claim = uuid.uuid4()
+    claim, until = uuid.uuid4(), time.monotonic() + settings.CLAIM_SECONDS * _CLAIMS / 2
     claimed = _claim(claim)
-    for id_, hook_id, body, attempts in claimed:
-        _tell_one(id_, claim, live_hooks().get(hook_id), body, attempts)
+    hooks = hooks_with({row[1] for row in claimed})
+    for index, (id_, hook_id, body, attempts) in enumerate(claimed):
+        if time.monotonic() > until:
+            _hand_back([row[0] for row in claimed[index:]], claim)
+            break
+        _tell_one(id_, claim, hooks.get(hook_id), body, attempts)
     return Step(done=len(claimed), more=bool(claimed), next_in=None if claimed else _seconds_to_next())
 
 
@@ -71,11 +81,20 @@ def purge() -> int:
     )
 
 
+def purge_hourly() -> int:
+    """As `purge`, but at most once an hour in this process; for the sweep, which comes every few seconds."""
+    global _purged_at
+    if time.monotonic() - _purged_at < _PURGE_EVERY:
+        return 0
+    _purged_at = time.monotonic()
+    return purge()
+
+
 def tell_again(ids: list[int]) -> int:
     """Put events that were given up back into the queue; how many."""
     with transaction.atomic():
         count = ListenedEvent.objects.filter(pk__in=ids, state=ListenedEvent.State.DEAD).update(
-            state=ListenedEvent.State.WAITING, attempts=0
+            state=ListenedEvent.State.WAITING, attempts=0, next_at=Now()
         )
         doorbell.ring_on_commit(STAGE)
     return count
@@ -88,14 +107,30 @@ def _claim(claim: uuid.UUID) -> list[tuple[Any, ...]]:
         " where id in (select e.id from notifier_listenedevent e where e.state = 'waiting' and e.next_at <= {now}"
         "   order by e.next_at limit %(limit)s {lock:e}) returning id, hook_id, body, attempts",
         claim=claim,
-        lasts=settings.CLAIM_SECONDS * 4,
+        lasts=settings.CLAIM_SECONDS * _CLAIMS,
         limit=_BATCH,
     )
 
 
+def _hand_back(ids: Sequence[int], claim: uuid.UUID) -> None:
+    """Events that were not begun, when telling the others took so long that the claim could run out."""
+    run(
+        "update notifier_listenedevent set next_at = {now}, claim = null, attempts = attempts - 1"
+        " where id {in:ids} and claim = %(claim)s",
+        ids=Ids("bigint", ids),
+        claim=claim,
+    )
+
+
 def _tell_one(id_: int, claim: uuid.UUID, hook: LiveHook | None, body: str, attempts: int) -> None:
+    if hook is None:
+        _put_off(id_, claim, attempts, "The hook of this event cannot be used: correct it in the admin.")
+        return
+    if attempts > MAX_ATTEMPTS:
+        _put_off(id_, claim, attempts, "Each time it was told, the worker ended without an answer.")
+        return
     try:
-        if hook is not None and hook.enabled:
+        if hook.enabled:
             for event in hook.platform.parse(body.encode()):
                 event_received.send(sender=Hook, hook=hook, event=event, body=json.loads(body))
     except Exception as error:  # a project's own code may raise anything; it is told again

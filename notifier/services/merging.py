@@ -11,15 +11,14 @@ from datetime import datetime, timedelta
 
 from notifier import doorbell
 from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Rank
+from notifier.services import conversations
+from notifier.services.conversations import Arrived
 from notifier.services.hooks import LiveHook
 from notifier.sql import Ids, Rows, fetch, run
-from notifier.texts import clean_text
 
 CHECKS = "check"
 #: Countdowns are short: what is due later is found by the sweep, which rings again when its time is near.
 LONGEST_COUNTDOWN = timedelta(minutes=15)
-
-Arrived = tuple[datetime, ChatEvent]
 
 
 @dataclass(slots=True)
@@ -30,6 +29,7 @@ class _Facts:
     message: MessageFacts | None = None
     received_at: datetime | None = None
     edited: MessageFacts | None = None
+    edited_at: datetime | None = None
     deleted_at: datetime | None = None
     ranks: dict[str, int] = field(default_factory=dict)
 
@@ -38,13 +38,13 @@ def merge(chat_app: int, hooks: Sequence[LiveHook], arrived: Iterable[Arrived]) 
     """Merge the events of one chat app, and plan a check per receipts hook for each message that became known."""
     arrived = list(arrived)
     facts = _gather(arrived)
-    conversations = _conversations(chat_app, arrived)
+    found = conversations.known(chat_app, arrived)
     if facts:
-        ids, known = _messages(chat_app, facts, conversations)
+        ids, known = _messages(chat_app, facts, found)
         _edits(ids, facts)
         _receipts(ids, facts)
         _checks(hooks, [(ids[key], facts[key]) for key in known])
-    _departures(conversations, arrived)
+    conversations.departures(found, arrived)
 
 
 def _gather(arrived: Sequence[Arrived]) -> dict[str, _Facts]:
@@ -56,62 +56,21 @@ def _gather(arrived: Sequence[Arrived]) -> dict[str, _Facts]:
         if event.kind is Kind.SENT and fact.message is None:
             fact.message, fact.received_at = event.message, received_at
         elif event.kind is Kind.EDITED:
-            fact.edited = event.message
+            at = event.at or received_at
+            if fact.edited_at is None or fact.edited_at <= at:
+                fact.edited, fact.edited_at = event.message, at
         elif event.kind is Kind.DELETED:
             fact.deleted_at = event.at or received_at
-        for user, rank in event.statuses.items():
-            # What a receipt's snapshot calls "sent" is no news, and may be older than what is known.
-            if (rank > Rank.SENT or event.kind is Kind.SENT) and rank >= fact.ranks.get(user, 0):
-                fact.ranks[user] = int(rank)
+        _raise_ranks(fact.ranks, event, event.message.sender_id)
     return dict(sorted(facts.items()))
 
 
-def _conversations(chat_app: int, arrived: Sequence[Arrived]) -> dict[str, int]:
-    """Primary keys by the platform's ids, new ones made; titles and deletions taken over."""
-    keys = sorted({event.conversation for _, event in arrived if event.conversation is not None})
-    found = _find_conversations(chat_app, keys)
-    missing = [key for key in keys if key not in found]
-    if missing:
-        run(
-            "insert into notifier_conversation (chat_app_id, key) select %(app)s, new.key from {rows:new} where true"
-            " on conflict (chat_app_id, key) do nothing",
-            app=chat_app,
-            new=Rows({"key": "text"}, [(key,) for key in missing]),
-        )
-        found |= _find_conversations(chat_app, missing)
-    for received_at, event in arrived:
-        if event.conversation is None:
-            continue
-        if event.title is not None:
-            _retitle(found[event.conversation], event.title)
-        if event.kind is Kind.DELETED and event.message is None:
-            _delete_conversation(found[event.conversation], event.at or received_at)
-    return found
-
-
-def _find_conversations(chat_app: int, keys: Sequence[str]) -> dict[str, int]:
-    rows = fetch(
-        "select key, id from notifier_conversation where chat_app_id = %(app)s and key {in:keys}",
-        app=chat_app,
-        keys=Ids("text", keys),
-    )
-    return dict(rows)
-
-
-def _retitle(conversation: int, title: str) -> None:
-    run(
-        "update notifier_conversation set title = %(title)s where id = %(id)s and coalesce(title, '') <> %(title)s",
-        id=conversation,
-        title=clean_text(title),
-    )
-
-
-def _delete_conversation(conversation: int, at: datetime) -> None:
-    run(
-        "update notifier_conversation set deleted_at = %(at)s where id = %(id)s and deleted_at is null",
-        id=conversation,
-        at=at,
-    )
+def _raise_ranks(ranks: dict[str, int], event: ChatEvent, sender: str | None) -> None:
+    for user, rank in event.statuses.items():
+        # What a receipt's snapshot calls "sent" is no news, and may be older than what is known.
+        news = rank > Rank.SENT or event.kind is Kind.SENT
+        if news and user != sender and rank >= ranks.get(user, 0):
+            ranks[user] = int(rank)
 
 
 _MESSAGE_COLUMNS = {
@@ -126,9 +85,7 @@ _MESSAGE_COLUMNS = {
 }
 
 
-def _messages(
-    chat_app: int, facts: dict[str, _Facts], conversations: dict[str, int]
-) -> tuple[dict[str, int], list[str]]:
+def _messages(chat_app: int, facts: dict[str, _Facts], found: dict[str, int]) -> tuple[dict[str, int], list[str]]:
     """Primary keys of all messages, and which of them became known just now (and are not deleted)."""
     written = fetch(
         "insert into notifier_message"
@@ -139,16 +96,18 @@ def _messages(
         " sender_id = coalesce(notifier_message.sender_id, excluded.sender_id),"
         " sender_name = coalesce(notifier_message.sender_name, excluded.sender_name),"
         " text = case when coalesce(notifier_message.deleted_at, excluded.deleted_at) is not null then ''"
-        "   when notifier_message.sent_at is null then excluded.text else notifier_message.text end,"
+        "   when notifier_message.sent_at is null and notifier_message.edited_at is null then excluded.text"
+        "   else notifier_message.text end,"
         " parts = case when coalesce(notifier_message.deleted_at, excluded.deleted_at) is not null then null"
-        "   when notifier_message.sent_at is null then excluded.parts else notifier_message.parts end,"
+        "   when notifier_message.sent_at is null and notifier_message.edited_at is null then excluded.parts"
+        "   else notifier_message.parts end,"
         " sent_at = coalesce(notifier_message.sent_at, excluded.sent_at),"
         " deleted_at = coalesce(notifier_message.deleted_at, excluded.deleted_at)"
         " where (notifier_message.sent_at is null and excluded.sent_at is not null)"
         "   or (notifier_message.deleted_at is null and excluded.deleted_at is not null)"
         " returning id, key, deleted_at",
         app=chat_app,
-        new=Rows(_MESSAGE_COLUMNS, [_message_row(key, fact, conversations) for key, fact in facts.items()]),
+        new=Rows(_MESSAGE_COLUMNS, [_message_row(key, fact, found) for key, fact in facts.items()]),
     )
     ids = {key: id_ for id_, key, _ in written}
     known = [key for _, key, deleted_at in written if deleted_at is None and facts[key].message is not None]
@@ -173,12 +132,12 @@ def _find_messages(chat_app: int, keys: Sequence[str]) -> dict[str, int]:
     return dict(rows)
 
 
-def _message_row(key: str, fact: _Facts, conversations: dict[str, int]) -> tuple[object, ...]:
+def _message_row(key: str, fact: _Facts, found: dict[str, int]) -> tuple[object, ...]:
     shown = None if fact.deleted_at else fact.message
     text, parts = _contents(shown) if shown else ("", None)
     message = fact.message
     return (
-        conversations[fact.conversation],
+        found[fact.conversation],
         key,
         message.sender_id if message else None,
         message.sender_name if message else None,
@@ -198,23 +157,19 @@ def _contents(message: MessageFacts) -> tuple[str, str | None]:
 
 
 def _edits(ids: dict[str, int], facts: dict[str, _Facts]) -> None:
-    """An edit changes the text of what is still pending; a deleted message stays deleted."""
-    rows = [(ids[key], *_contents(fact.edited)) for key, fact in facts.items() if fact.edited]
+    """The newest edit is the text of what is still pending; a deleted message stays deleted."""
+    rows = [(ids[key], *_contents(fact.edited), fact.edited_at) for key, fact in facts.items() if fact.edited]
     if rows:
         run(
-            f"update notifier_message set text = new.body, parts = {_as_json('new.parts')} from {{rows:new}}"
-            " where notifier_message.id = new.id and deleted_at is null",
-            new=Rows({"id": "bigint", "body": "text", "parts": "text"}, rows),
+            f"update notifier_message set text = new.body, parts = {_as_json('new.parts')}, edited_at = new.stamp"
+            " from {rows:new} where notifier_message.id = new.id and deleted_at is null"
+            " and (edited_at is null or edited_at <= new.stamp)",
+            new=Rows({"id": "bigint", "body": "text", "parts": "text", "stamp": "timestamptz"}, rows),
         )
 
 
 def _receipts(ids: dict[str, int], facts: dict[str, _Facts]) -> None:
-    rows = [
-        (ids[key], user, rank)
-        for key, fact in facts.items()
-        for user, rank in fact.ranks.items()
-        if fact.message is None or user != fact.message.sender_id
-    ]
+    rows = [(ids[key], user, rank) for key, fact in facts.items() for user, rank in fact.ranks.items()]
     if rows:
         run(
             "insert into notifier_receipt (message_id, user_id, rank)"
@@ -228,12 +183,13 @@ def _receipts(ids: dict[str, int], facts: dict[str, _Facts]) -> None:
 def _checks(hooks: Sequence[LiveHook], known: Sequence[tuple[int, _Facts]]) -> None:
     """Plan one check per receipts hook and message, and ring for the second in which it is due."""
     rows = sorted(
-        (hook.id, id_, due_at(fact, hook.delay))
+        (hook.id, id_, due_at(fact.message.sent_at, fact.received_at, hook.delay))
         for hook in hooks
         for id_, fact in known
         if fact.message is not None
+        and fact.received_at is not None
         and fact.message.sender_name is None
-        and any(rank in hook.ranks for user, rank in fact.ranks.items() if user != fact.message.sender_id)
+        and _may_be_reported(hook, fact)
     )
     if not rows:
         return
@@ -248,53 +204,12 @@ def _checks(hooks: Sequence[LiveHook], known: Sequence[tuple[int, _Facts]]) -> N
         doorbell.ring_at_on_commit(CHECKS, second)
 
 
-def due_at(fact: _Facts, delay: timedelta) -> datetime:
+def _may_be_reported(hook: LiveHook, fact: _Facts) -> bool:
+    """A status may still rise into those that the hook reports; and some recipients may only be heard of later."""
+    return not fact.ranks or min(fact.ranks.values()) <= max(hook.ranks)
+
+
+def due_at(stamp: datetime | None, received_at: datetime, delay: timedelta) -> datetime:
     """The platform's stamp plus the delay, clamped to [received, received + delay]: its clock may be wrong."""
-    assert fact.message is not None and fact.received_at is not None  # noqa: S101 (callers have tested it)
-    stamp = fact.message.sent_at or fact.received_at
-    return min(max(stamp + delay, fact.received_at), fact.received_at + delay)
-
-
-def _departures(conversations: dict[str, int], arrived: Sequence[Arrived]) -> None:
-    """Note who left; who is there again is no longer gone."""
-    for received_at, event in arrived:
-        if event.conversation is None:
-            continue
-        conversation = conversations[event.conversation]
-        if event.participants is not None:
-            _return(conversation, event.participants, event.at or received_at)
-            _leave(conversation, _others(conversation, event.participants), event.at or received_at)
-        if event.left:
-            _leave(conversation, event.left, event.at or received_at)
-
-
-def _others(conversation: int, participants: Sequence[str]) -> list[str]:
-    """Recipients of the conversation's messages who are not in the full list that the platform told."""
-    rows = fetch(
-        "select distinct r.user_id from notifier_message m join notifier_receipt r on r.message_id = m.id"
-        " where m.conversation_id = %(conversation)s and r.rank < 2",
-        conversation=conversation,
-    )
-    return sorted({user for (user,) in rows} - set(participants))
-
-
-def _leave(conversation: int, users: Sequence[str], at: datetime) -> None:
-    run(
-        "insert into notifier_departure (conversation_id, user_id, left_at)"
-        " select %(conversation)s, new.user_id, %(at)s from {rows:new} where true"
-        " on conflict (conversation_id, user_id) do update set left_at = excluded.left_at"
-        " where notifier_departure.left_at < excluded.left_at",
-        conversation=conversation,
-        at=at,
-        new=Rows({"user_id": "text"}, [(user,) for user in users]),
-    )
-
-
-def _return(conversation: int, users: Sequence[str], at: datetime) -> None:
-    run(
-        "delete from notifier_departure where conversation_id = %(conversation)s and user_id {in:users}"
-        " and left_at <= %(at)s",
-        at=at,
-        conversation=conversation,
-        users=Ids("text", users),
-    )
+    begin = stamp or received_at
+    return min(max(begin, received_at - delay), received_at) + delay  # the clamp first: a stamp may be of the year 9999

@@ -13,21 +13,25 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError, transaction
+from django.db import transaction
 
 from notifier import doorbell
 from notifier.backoff import MAX_ATTEMPTS, backoff
 from notifier.models import Hook
 from notifier.runner import Step
-from notifier.services.hooks import LiveHook, live_hooks
-from notifier.services.merging import CHECKS as STAGE
-from notifier.services.merging import LONGEST_COUNTDOWN
+from notifier.services.hooks import LiveHook, hooks_with
+from notifier.services.merging import CHECKS, LONGEST_COUNTDOWN
 from notifier.signals import Unread, message_unread
 from notifier.sql import Ids, Rows, fetch, moment, run
 
 log = logging.getLogger(__name__)
 
+STAGE = CHECKS
 _BLOCKED_PAUSE = 0.05
+
+
+class UnusableHook(Exception):
+    """A check whose hook is misconfigured; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +55,14 @@ def check() -> Step:
             open_ = [c for c in due if not c.blocked]
             _tell(open_)
             _delete(open_)
-    except OperationalError:
-        raise
     except Exception as error:  # a receiver of a project's own may raise anything; its check fails alone
         log.exception("A batch of checks failed (%s); they are done one by one.", type(error).__name__)
         return Step(done=_check_singly(), more=True)
     full = len(claimed) == settings.CHECK_BATCH
-    if not open_ and due:
+    if len(open_) < len(due):
         doorbell.ring("drain")
-        return Step(next_in=_BLOCKED_PAUSE)
+        if not open_:
+            return Step(next_in=_BLOCKED_PAUSE)
     return Step(done=len(open_), more=full, busy=full, next_in=None if full else seconds_to_next())
 
 
@@ -102,11 +105,12 @@ def _look(claimed: Sequence[tuple[int, int, datetime]]) -> list[_Due]:
 
 def _tell(due: Sequence[_Due]) -> None:
     """Send `message_unread` for each hook, with everyone who is still unread by its statuses."""
-    hooks = live_hooks()
+    hooks = hooks_with({one.hook for one in due})
     by_hook: dict[int, dict[int, _Due]] = defaultdict(dict)
     for one in due:
-        hook = hooks.get(one.hook)
-        if hook is not None and hook.enabled and not one.gone:
+        if one.hook not in hooks:
+            raise UnusableHook("The hook of this check cannot be used: correct it in the admin.")
+        if hooks[one.hook].enabled and not one.gone:
             by_hook[one.hook][one.message] = one
     for hook_id, messages in sorted(by_hook.items()):
         unread = _unread(hooks[hook_id], messages)
@@ -132,8 +136,11 @@ def _unread(hook: LiveHook, messages: dict[int, _Due]) -> list[Unread]:
 
 
 def _delete(due: Sequence[_Due]) -> None:
+    if not due:
+        return
     run(
-        "delete from notifier_receiptcheck where (hook_id, message_id) in (select hook_id, message_id from {rows:done})",
+        "delete from notifier_receiptcheck"
+        " where (hook_id, message_id) in (select hook_id, message_id from {rows:done})",
         done=Rows({"hook_id": "bigint", "message_id": "bigint"}, [(one.hook, one.message) for one in due]),
     )
 
@@ -145,30 +152,44 @@ def _check_singly() -> int:
     for one in claimed:
         try:
             with transaction.atomic():
-                due = [due for due in _look([one]) if not due.blocked]
+                due = [due for due in _look(_claim_again(one)) if not due.blocked]
                 _tell(due)
                 _delete(due)
-        except OperationalError:
-            raise
-        except Exception as error:
+        except UnusableHook as error:
+            _put_off(one[0], one[1], str(error))
+        except Exception as error:  # also of the database: a receiver has statements of its own
             log.exception("The check of message %s for hook %s failed.", one[1], one[0])
             _put_off(one[0], one[1], f"{type(error).__name__} in a receiver of message_unread")
     return len(claimed)
 
 
+def _claim_again(one: tuple[int, int, datetime]) -> list[tuple[int, int, datetime]]:
+    """The check itself, or nothing when another worker has it or did it since."""
+    rows = fetch(
+        "select c.hook_id, c.message_id, c.due_at from notifier_receiptcheck c"
+        " where c.hook_id = %(hook)s and c.message_id = %(message)s and c.due_at <= {now} {lock:c}",
+        hook=one[0],
+        message=one[1],
+    )
+    return [(hook, message, moment(due)) for hook, message, due in rows]
+
+
 def _put_off(hook: int, message: int, error: str) -> None:
-    ((attempts,),) = fetch(
+    """Raises OperationalError when it was the database itself that failed."""
+    counted = fetch(
         "update notifier_receiptcheck set attempts = attempts + 1, error = %(error)s"
         " where hook_id = %(hook)s and message_id = %(message)s returning attempts",
         hook=hook,
         message=message,
         error=error,
     )
+    if not counted:
+        return  # another worker took it meanwhile, and was luckier
     run(
         "update notifier_receiptcheck set due_at = case when attempts >= %(most)s then null else {now+wait} end"
         " where hook_id = %(hook)s and message_id = %(message)s",
         hook=hook,
         message=message,
         most=MAX_ATTEMPTS,
-        wait=backoff(attempts),
+        wait=backoff(counted[0][0]),
     )

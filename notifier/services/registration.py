@@ -38,6 +38,7 @@ def register(hook: Hook, *, dry_run: bool, tick: Callable[[], object] = lambda: 
     try:
         with registering(hook, tick):
             hook.refresh_from_db()
+            hook.registering_until = None  # a later save() by the caller must not bring our lease back
             return _Registrar(hook, tick).run()
     except Busy:
         raise RegistrationError(f"Another process keeps registering {hook.slug}: wait for its end.") from None

@@ -100,9 +100,14 @@ def start_redis(program: str, name: str, folder: Path, port: int | None = None) 
         password, chosen = secrets.token_urlsafe(16), port or free_port()
         process = launch_redis(program, folder, chosen, password)
         server = Redis(f"redis://:{password}@127.0.0.1:{chosen}/0", name, process)
-        if answers(server):
+        ready = False
+        try:
+            ready = answers(server)
+        finally:  # also when Ctrl-C ends the waiting
+            if not ready:
+                stop(process)
+        if ready:
             return server
-        stop(process)
     said = (folder / "redis.log").read_text() if (folder / "redis.log").exists() else "nothing"
     raise ServiceError(f"{program} does not start; set REDIS_URL to use another Redis. It said: {said}")
 

@@ -1,18 +1,28 @@
 """Vendor accounts, bridges and numbers as the hot paths need them: read and parsed once, kept for some seconds."""
 
+import logging
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
+from typing import TypeVar
 
 from django.conf import settings
+from django.db.models import Model
 
+from notifier.services.hooks import LiveHook, hooks_with
 from smsbridge.models import Bridge, Number, VendorAccount
 from smsbridge.templating import Template, compile_template
 from smsbridge.vendors.base import AccountConfig, Vendor
 from smsbridge.vendors.registry import make_vendor
 
+log = logging.getLogger(__name__)
+
 KEEP_SECONDS = 5.0
+
+_Row = TypeVar("_Row", bound=Model)
+_Live = TypeVar("_Live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,11 @@ def live_bridges() -> dict[int, LiveBridge]:
     return _live().bridges
 
 
+def hook_of(bridge: LiveBridge) -> LiveHook | None:
+    """The bridge's hook, None while it cannot be used; then the bridge is as good as paused."""
+    return hooks_with([bridge.hook]).get(bridge.hook)
+
+
 def live_numbers() -> dict[int, LiveNumber]:
     """Every number by primary key, at most five seconds old."""
     return _live().numbers
@@ -119,13 +134,24 @@ def _read() -> _Kept:
         if number.active:
             pools.setdefault(number.pool_id, []).append(number.pk)
     return _Kept(
-        {account.pk: _account(account) for account in VendorAccount.objects.all()},
-        {
-            bridge.pk: _bridge(bridge, tuple(pools.get(bridge.pool_id, ())))
-            for bridge in Bridge.objects.select_related("hook__chat_app")
-        },
+        _usable(VendorAccount.objects.all(), _account),
+        _usable(
+            Bridge.objects.select_related("hook__chat_app"),
+            lambda bridge: _bridge(bridge, tuple(pools.get(bridge.pool_id, ()))),
+        ),
         {number.pk: LiveNumber(number.pk, number.e164, number.account_id) for number in numbers},
     )
+
+
+def _usable(rows: Iterable[_Row], make: Callable[[_Row], _Live]) -> dict[int, _Live]:
+    """One that cannot be used, such as an account of an unknown vendor, is left out: the others work on."""
+    made = {}
+    for row in rows:
+        try:
+            made[int(row.pk)] = make(row)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            log.error("The %s %s cannot be used (%s): correct it in the admin.", row._meta.verbose_name, row, error)
+    return made
 
 
 def _account(account: VendorAccount) -> LiveAccount:

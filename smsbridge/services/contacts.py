@@ -1,6 +1,8 @@
 """Contacts: chat users as we may text them, asked for when what we know is too old, written when it changed."""
 
-from collections.abc import Collection
+import json
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +11,16 @@ from django.db.models import Q
 from django.utils import timezone
 
 from notifier.models import Hook
-from notifier.platforms.base import Done, Identity, Reading
+from notifier.platforms.base import Done, Identity, Later, Reading
 from notifier.services.hooks import LiveHook
-from notifier.services.identities import identities
+from notifier.services.identities import Found, identities
 from notifier.texts import clean_json, clean_text
 from notifier.transport import Exchange
+from notifier.wire import Unreadable
 from smsbridge.models import Contact
 from smsbridge.phones import to_e164
+
+log = logging.getLogger(__name__)
 
 ADMIN = "admin"
 
@@ -47,9 +52,12 @@ People = dict[str, Person | Unavailable]
 
 
 def people(
-    hook: LiveHook, users: Collection[str], region: str | None, exchange: Exchange[str], *, window: int
+    hook: LiveHook, users: Collection[str], region: str | None, exchange: Exchange[str], *, deadline: float
 ) -> People:
-    """Each user as a Person, or why not now. No transaction may be open: it may call the platform."""
+    """Each user as a Person, or why not now. No transaction may be open: it may call the platform.
+
+    `deadline` is a moment of the monotonic clock, after which nobody is asked any more.
+    """
     stored = {contact.user_id: contact for contact in Contact.objects.filter(_of(hook, users))}
     fresh_from = timezone.now() - settings.IDENTITY_CACHE
     found: People = {
@@ -58,10 +66,20 @@ def people(
         if contact.source == ADMIN or contact.fetched_at > fresh_from
     }
     asked = [user for user in users if user not in found]
-    told = identities(hook, asked, exchange, window=window)
+    told = _ask(hook, asked, exchange, deadline)
     fetched = {user: _read(user, told.get(user), region) for user in asked}
     _store(hook, [person for person in fetched.values() if isinstance(person, Person)], stored)
     return found | fetched
+
+
+def _ask(hook: LiveHook, users: Collection[str], exchange: Exchange[str], deadline: float) -> Found:
+    """A source that cannot be asked, such as one with an address that is none, fails for its own users only."""
+    try:
+        return identities(hook, users, exchange, deadline=deadline)
+    except (AttributeError, TypeError, ValueError) as error:
+        log.error("Nobody can be identified for the hook %s (%s): see `manage.py doctor`.", hook.slug, error)
+        exchange.close()  # what is still in flight must not come back among the answers of the next batch
+        return dict.fromkeys(users, Later(f"the source of identities cannot be asked: {type(error).__name__}"))
 
 
 def _of(hook: LiveHook, users: Collection[str]) -> Q:
@@ -78,10 +96,22 @@ def _read(user: str, reading: Reading[Identity | None] | None, region: str | Non
         if identity is None:
             return Person(user, user, known=False)
         name = clean_text(identity.name)[:255]
-        return Person(user, name or user, to_e164(identity.phone, region) or "", clean_json(dict(identity.custom)))
+        return Person(user, name or user, to_e164(identity.phone, region) or "", _storable(user, identity.custom))
     if reading is None:
         return Unavailable("no answer in time")
     return Unavailable(reading.reason)
+
+
+def _storable(user: str, custom: Mapping[str, Any]) -> dict[str, Any]:
+    """Custom fields as JSON holds them: a function of the project's own may give dates and the like.
+
+    Those that JSON cannot hold at all (not a number, nested without end) are left out together.
+    """
+    try:
+        return dict(clean_json(json.loads(json.dumps(dict(custom), default=str, allow_nan=False))))
+    except (RecursionError, TypeError, Unreadable, ValueError) as error:
+        log.warning("The custom fields of the user %s cannot be kept: %s", user, type(error).__name__)
+        return {}
 
 
 def _store(hook: LiveHook, people: list[Person], stored: dict[str, Contact]) -> None:

@@ -93,7 +93,8 @@ def _row(one: Filed) -> tuple[Any, ...]:
 def _let_wait(waiting: Sequence[Filed]) -> None:
     for one in waiting:
         run(
-            "update smsbridge_inboundsms set next_at = {now+wait} where id = %(id)s and state = 'waiting'",
+            "update smsbridge_inboundsms set next_at = {now+wait} where id = %(id)s and state = 'waiting'"
+            " and claim is null",
             id=one.reply.id,
             wait=one.wait,
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from notifier.sql import Ids, Rows, fetch, run, uuid_of
 from notifier.texts import clean_text
@@ -31,10 +32,10 @@ def accept(account: LiveAccount, texts: Sequence[InboundText]) -> None:
     """
     rows = [
         (
-            text.vendor_id[:120],
-            (to_e164(text.recipient) or text.recipient)[:20],
-            (to_e164(text.sender) or text.sender)[:20],
-            "\n".join([clean_text(text.text), *text.media]).strip(),
+            clean_text(text.vendor_id)[:120],
+            _address(text.recipient),
+            _address(text.sender),
+            clean_text("\n".join([text.text, *text.media])).strip(),
         )
         for text in texts
     ]
@@ -49,8 +50,13 @@ def accept(account: LiveAccount, texts: Sequence[InboundText]) -> None:
         )
 
 
+def _address(raw: str) -> str:
+    """A phone in E.164; what is none, such as a short code or a name, as it is."""
+    return to_e164(raw) or clean_text(raw)[:20]
+
+
 def settle(account: LiveAccount, receipts: Sequence[DeliveryReceipt]) -> int:
-    """Take over delivery receipts, by the vendor's id first and our own reference second; how many changed something."""
+    """Take over delivery receipts, by the vendor's id first and our own reference second; how many told any news."""
     with transaction.atomic():
         return sum(_settle_one(account, receipt) for receipt in receipts)
 
@@ -103,6 +109,4 @@ def _reference(text: str) -> object:
 def again(ids: Sequence[int]) -> int:
     """Let inbound texts that found no conversation, or were given up, be tried once more; how many."""
     retried = InboundSms.objects.filter(pk__in=ids, state__in=[InboundSms.State.UNROUTED, InboundSms.State.DEAD])
-    from django.utils import timezone
-
-    return retried.update(state=InboundSms.State.WAITING, attempts=0, next_at=timezone.now(), reason="")
+    return retried.update(state=InboundSms.State.WAITING, attempts=0, next_at=Now(), reason="", settled_at=None)

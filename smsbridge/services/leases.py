@@ -50,7 +50,8 @@ def allot(wants: Sequence[Want], numbers: Sequence[int], lifetime: timedelta) ->
     """
     wants = sorted(set(wants), key=lambda want: (want.user_id, want.conversation))
     grants = _renew(wants, numbers, lifetime)
-    for _ in range(_ROUNDS):
+    # Whoever loses a number to another worker looks again, and there are as many to lose as the pool holds.
+    for _ in range(len(numbers) + _ROUNDS):
         missing = [want for want in wants if want.key not in grants]
         if not missing or not numbers:
             break
@@ -59,7 +60,7 @@ def allot(wants: Sequence[Want], numbers: Sequence[int], lifetime: timedelta) ->
             break
         try:
             with transaction.atomic():
-                grants |= _take(chosen, lifetime)
+                grants |= _take(chosen, numbers, lifetime)
         except IntegrityError:  # another worker just linked the same person and conversation: look again
             pass
         grants |= _renew([want for want in missing if want.key not in grants], numbers, lifetime)
@@ -94,12 +95,17 @@ def _rows(wants: Sequence[Want]) -> Rows:
     )
 
 
-def _drop(wants: Sequence[Want]) -> None:
-    """A lease that does not fit any more makes room for the new link."""
+def _drop(wants: Sequence[Want], numbers: Collection[int]) -> None:
+    """A lease on another phone, or of a number that left the pool, makes room for the new link.
+
+    One that fits was made by another worker just now and stays: a text may be on its way from its number.
+    """
     run(
         "delete from smsbridge_lease where (user_id, conversation_id)"
-        " in (select user_id, conversation_id from {rows:want})",
+        " in (select user_id, conversation_id from {rows:want}) and (not number_id {in:numbers}"
+        "  or (user_id, conversation_id, phone) not in (select user_id, conversation_id, phone from {rows:want}))",
         want=_rows(wants),
+        numbers=Ids("bigint", list(numbers)),
     )
 
 
@@ -143,9 +149,9 @@ def _pick(phone: str, numbers: Iterable[int], held: dict[int, Any]) -> int | Non
     return min(expired, key=lambda number: held[number], default=None)
 
 
-def _take(chosen: Sequence[_Choice], lifetime: timedelta) -> Grants:
+def _take(chosen: Sequence[_Choice], numbers: Collection[int], lifetime: timedelta) -> Grants:
     """Make the links. Who is not returned lost the number to somebody else. Raises IntegrityError on a lost link."""
-    _drop([one.want for one in chosen])
+    _drop([one.want for one in chosen], numbers)
     rows = fetch(
         "insert into smsbridge_lease"
         " (user_id, conversation_id, phone, number_id, linked_at, expires_at, last_used_at)"

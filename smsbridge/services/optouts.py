@@ -4,9 +4,10 @@ The words are those of the FCC's list and of the vendors' own (47 CFR 64.1200(a)
 only, whatever its case, accents and punctuation.
 """
 
+import re
 import unicodedata
 
-from smsbridge.models import OptOut
+from smsbridge.models import E164, OptOut
 
 STOP = frozenset(["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "arret"])
 START = frozenset(["start", "unstop"])
@@ -22,6 +23,8 @@ def keyword(text: str) -> str:
 def obey(phone: str, text: str) -> str | None:
     """Do what a keyword asks for, and say it in words; None when the text is no keyword."""
     word = keyword(text) if len(text) < 40 else ""
+    if word in STOP | START and not re.fullmatch(E164, phone):
+        return "A keyword from a sender that is no phone and is never texted."
     if word in STOP:
         OptOut.objects.get_or_create(phone=phone, defaults={"source": KEYWORD, "note": word})
         return "The phone opted out."

@@ -19,6 +19,8 @@ from smsbridge.vendors.base import ErrorKind, Outcome, OutcomeKind, OutgoingSms
 
 log = logging.getLogger(__name__)
 
+_MOST_PRICE = 99_999
+
 State = OutboundSms.State
 introduce_again = leases.introduce_again
 
@@ -103,7 +105,8 @@ def _write(results: Sequence[Result], *, keep_vendor_id: bool = True) -> None:
     verdicts = [(result, _verdict(result)) for result in results]
     rows = [_row(result, verdict, keep_vendor_id) for result, verdict in verdicts]
     run(
-        "update smsbridge_outboundsms set state = new.state, vendor_id = coalesce(new.vendor_id, smsbridge_outboundsms.vendor_id),"
+        "update smsbridge_outboundsms set state = new.state,"
+        " vendor_id = coalesce(new.vendor_id, smsbridge_outboundsms.vendor_id),"
         " reason = new.reason, code = new.code, price = coalesce(new.price, smsbridge_outboundsms.price),"
         " segments = coalesce(new.segments, smsbridge_outboundsms.segments),"
         f" next_at = {_later('new.wait')},"
@@ -140,9 +143,10 @@ def _row(result: Result, verdict: _Verdict, keep_vendor_id: bool) -> tuple[Any, 
         verdict.state.value,
         outcome.vendor_id if keep_vendor_id else None,
         verdict.reason,
-        outcome.error.code if outcome.error else "",
+        outcome.error.code[:40] if outcome.error else "",
         verdict.wait,
-        float(outcome.price) if outcome.price is not None else None,
+        # A price that the column cannot hold must not cost us the outcome.
+        float(outcome.price) if outcome.price is not None and outcome.price < _MOST_PRICE else None,
         outcome.segments,
         _entry(result, verdict),
     )

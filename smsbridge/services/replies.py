@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from notifier.platforms.base import Done, Later
+from notifier.platforms.base import Can, Done, Later
 from notifier.runner import Step
 from notifier.services.hooks import LiveHook, live_hooks
 from notifier.sql import Rows, fetch, moment
@@ -47,6 +47,7 @@ class Reply:
     unread: list[tuple[int, str]] = field(default_factory=list)
     posting: list[Request] = field(default_factory=list)
     posted: str = ""
+    marking: bool = False
     reading: int = 0
 
 
@@ -65,8 +66,7 @@ class Poster:
             if not empty and active <= settings.CONNECTIONS_PER_STAGE // 2:
                 claimed, replies = claim(min(settings.REPLY_BATCH, settings.CONNECTIONS_PER_STAGE - active))
                 empty, done, active = not claimed, done + claimed, active + len(replies)
-                for reply in replies:
-                    exchange.start(reply, reply.posting.pop(0))
+                filed += [end for reply in replies if (end := _start(exchange, reply))]
             for reply, answer in exchange.finished(_WAIT):
                 filed += _go_on(exchange, reply, answer)
             if len(filed) >= _WRITE_AT or (filed and (not exchange.in_flight or not empty)):
@@ -80,10 +80,19 @@ class Poster:
         return self._exchange
 
 
+def _start(exchange: Exchange[Reply], reply: Reply) -> Filed | None:
+    """Begin to post; an end at once where that cannot be."""
+    try:
+        exchange.start(reply, reply.posting.pop(0))
+    except ValueError as error:
+        return filing.not_posted(reply, Later(f"{error}. Correct the chat app: see `manage.py doctor`."))
+    return None
+
+
 def _go_on(exchange: Exchange[Reply], reply: Reply, answer: Answer) -> Iterator[Filed]:
     """The next request of a reply after an answer, or its end."""
     platform = reply.hook.platform
-    if not reply.posted or reply.posting:
+    if not reply.marking:
         reading = platform.posted(answer)
         if not isinstance(reading, Done):
             yield filing.not_posted(reply, reading)
@@ -92,7 +101,7 @@ def _go_on(exchange: Exchange[Reply], reply: Reply, answer: Answer) -> Iterator[
         if reply.posting:
             exchange.start(reply, reply.posting.pop(0))
             return
-        reply.reading = len(reply.unread)
+        reply.marking, reply.reading = True, len(reply.unread)
         for _, key in reply.unread:
             exchange.start(reply, platform.read_request(reply.link.conversation_key, key, as_user=reply.link.user_id))
     else:
@@ -156,7 +165,7 @@ def _routed(token: uuid.UUID, rows: Sequence[tuple[Any, ...]]) -> list[Reply]:
         else:
             replies.append(_reply(token, row, link, hook))
     filing.end(token, unrouted)
-    _unread(replies)
+    _unread([reply for reply in replies if Can.MARK_READ in reply.hook.platform.can])
     return replies
 
 

@@ -9,19 +9,19 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
 from notifier.runner import Step
-from notifier.services.hooks import live_hooks
+from notifier.services.hooks import hooks_with
 from notifier.sql import Ids, Rows, fetch, moment, uuid_of
 from notifier.transport import Exchange
 from notifier.wire import Answer
 from smsbridge.services import outcomes, withdrawing
-from smsbridge.services.accounts import LiveAccount, live_accounts, live_bridges, live_numbers
+from smsbridge.services.accounts import LiveAccount, forget_accounts, live_accounts, live_bridges, live_numbers
 from smsbridge.services.outcomes import Flight, Result
 from smsbridge.vendors.base import OutgoingSms
 
@@ -38,11 +38,12 @@ class Sender:
 
     def __init__(self) -> None:
         self._exchange: Exchange[Flight] | None = None
+        self._finished: list[Result] = []  # kept over a database that goes away: the vendor will not tell again
 
     def step(self) -> Step:
         """Send whatever is ready, pipelined: as one answer comes, the next text goes."""
         exchange = self._opened()
-        finished: list[Result] = []
+        finished = self._finished
         written_at, done, empty = time.monotonic(), 0, False
         while not empty or exchange.in_flight:
             if not empty and exchange.in_flight <= settings.SEND_WINDOW - _LEAST_CLAIM:
@@ -53,7 +54,8 @@ class Sender:
             finished += [_result(flight, answer) for flight, answer in exchange.finished(_WRITE_AFTER)]
             if finished and _is_time(len(finished), written_at, exchange.in_flight):
                 outcomes.write(finished)
-                finished, written_at = [], time.monotonic()
+                finished.clear()
+                written_at = time.monotonic()
         return Step(done=done, more=bool(done), busy=done > settings.SEND_WINDOW, next_in=_seconds_to_next())
 
     def _opened(self) -> Exchange[Flight]:
@@ -67,10 +69,9 @@ class Sender:
         if bridge is not None and bridge.dry_run:
             return outcomes.dry_run(flight)
         try:
-            request = flight.account.vendor.request_for(flight.sms)
+            exchange.start(flight, flight.account.vendor.request_for(flight.sms))
         except ValueError as error:
             return outcomes.impossible(flight, error)
-        exchange.start(flight, request)
         return None
 
 
@@ -86,27 +87,42 @@ def claim(limit: int) -> list[Flight]:
     """Move due texts to `sending`, each tested once more in that very statement; withdraw those that fail the test."""
     token = uuid.uuid4()
     with transaction.atomic():
-        ids = _due(limit)
-        if not ids:
+        due = _due(limit)
+        if not due:
             return []
-        rows = _to_sending(token, ids)
+        ids, facts = _usable(due), held_back(moment(due[0][4]))
+        rows = _to_sending(token, ids, facts)
         if len(rows) < len(ids):
             taken = {uuid_of(row[0]) for row in rows}
-            withdrawing.sort_out([id_ for id_ in ids if id_ not in taken])
-    accounts = live_accounts()
-    return [_flight(token, row, accounts[row[1]]) for row in rows]
+            withdrawing.sort_out([id_ for id_ in ids if id_ not in taken], facts)
+        # Before the commit: a row of which no flight can be made must not stay in `sending`.
+        return [_flight(token, row, live_accounts()[row[1]]) for row in rows]
 
 
-def _due(limit: int) -> list[uuid.UUID]:
-    rows = fetch(
-        "select s.id from smsbridge_outboundsms s where s.state = 'ready' and s.next_at <= {now}"
-        " order by s.next_at limit %(limit)s {lock:s}",
+def _due(limit: int) -> list[tuple[Any, ...]]:
+    return fetch(
+        "select s.id, s.account_id, s.number_id, s.bridge_id, {now} from smsbridge_outboundsms s"
+        " where s.state = 'ready' and s.next_at <= {now} order by s.next_at limit %(limit)s {lock:s}",
         limit=limit,
     )
-    return [uuid_of(id_) for (id_,) in rows]
 
 
-def _to_sending(token: uuid.UUID, ids: Sequence[uuid.UUID]) -> list[tuple[Any, ...]]:
+def _usable(due: Sequence[tuple[Any, ...]]) -> list[uuid.UUID]:
+    """Those whose account, number and bridge are known here; another process may have learnt of new ones first."""
+    if not all(map(_is_known, due)):
+        forget_accounts()
+    known = [row for row in due if _is_known(row)]
+    if len(known) < len(due):
+        withdrawing.hold([uuid_of(row[0]) for row in due if not _is_known(row)])
+    return [uuid_of(row[0]) for row in known]
+
+
+def _is_known(row: tuple[Any, ...]) -> bool:
+    _, account, number, bridge, _ = row
+    return account in live_accounts() and number in live_numbers() and (bridge is None or bridge in live_bridges())
+
+
+def _to_sending(token: uuid.UUID, ids: Sequence[uuid.UUID], facts: dict[str, Any]) -> list[tuple[Any, ...]]:
     return fetch(
         "update smsbridge_outboundsms set state = 'sending', claim = %(token)s, attempts = attempts + 1,"
         " next_at = {now+lasts} where id {in:ids} and state = 'ready'"
@@ -116,17 +132,19 @@ def _to_sending(token: uuid.UUID, ids: Sequence[uuid.UUID]) -> list[tuple[Any, .
         token=token,
         lasts=settings.SENDING_SECONDS,
         ids=Ids("uuid", ids),
-        **held_back(),
+        **facts,
     )
 
 
-def held_back() -> dict[str, Any]:
-    """What the conditions of `withdrawing` need to know of accounts, bridges and hooks."""
-    hooks, bridges, now = live_hooks(), live_bridges(), datetime.now(UTC)
-    ends = [(b.id, rank) for b in bridges.values() for rank in (0, 1, 2) if rank not in hooks[b.hook].ranks]
+def held_back(now: datetime) -> dict[str, Any]:
+    """What the conditions of `withdrawing` need to know of accounts, bridges and hooks. `now` is the database's."""
+    bridges = live_bridges()
+    hooks = hooks_with([bridge.hook for bridge in bridges.values()])
+    usable = [bridge for bridge in bridges.values() if bridge.hook in hooks]
+    ends = [(b.id, rank) for b in usable for rank in (0, 1, 2) if rank not in hooks[b.hook].ranks]
     return {
         "accounts": Ids("bigint", [account.id for account in live_accounts().values() if account.paused]),
-        "bridges": Ids("bigint", [bridge.id for bridge in bridges.values() if bridge.paused]),
+        "bridges": Ids("bigint", [b.id for b in bridges.values() if b.paused or b.hook not in hooks]),
         "ends": Rows({"bridge_id": "bigint", "rank": "smallint"}, ends),
         "oldest": Rows(
             {"bridge_id": "bigint", "due_at": "timestamptz"}, [(b.id, now - b.max_age) for b in bridges.values()]

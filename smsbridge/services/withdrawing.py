@@ -5,7 +5,8 @@ The conditions are part of the statement that moves a row to `sending`, so nothi
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from notifier.sql import Ids, fetch, run, uuid_of
 from smsbridge.services import leases, notices
@@ -25,17 +26,23 @@ STALE = (
     "    and d.user_id = n.user_id and d.left_at >= m.sent_at)))"
 )
 
+# Its own due time while it was never tried: `next_at` moves on with each look, and a busy conversation would starve it.
+_DUE = f"case when {_SMS}.attempts = 0 then {_SMS}.created_at else {_SMS}.next_at end"
+
 #: an event accepted before it was due may be about its conversation, and is not merged yet
 UNDRAINED = (
     "exists (select 1 from notifier_conversation c join notifier_inboxevent i on i.conversation = c.key"
-    f" where c.id = {_SMS}.conversation_id and i.state = 0 and i.received_at <= {_SMS}.next_at)"
+    f" where c.id = {_SMS}.conversation_id and i.state = 0 and i.received_at <= {_DUE})"
     " or exists (select 1 from notifier_inboxevent i where i.conversation is null and i.state = 0"
-    f" and i.received_at <= {_SMS}.next_at)"
+    f" and i.received_at <= {_DUE})"
 )
 
 PAUSED = f"{_SMS}.account_id {{in:accounts}} or coalesce({_SMS}.bridge_id, 0) {{in:bridges}}"
 
-TOO_OLD = f"exists (select 1 from {{rows:oldest}} where oldest.bridge_id = {_SMS}.bridge_id and {_SMS}.due_at < oldest.due_at)"
+TOO_OLD = (
+    "exists (select 1 from {rows:oldest}"
+    f" where oldest.bridge_id = {_SMS}.bridge_id and {_SMS}.due_at < oldest.due_at)"
+)
 
 _PAUSED_SECONDS = 15.0
 _UNDRAINED_SECONDS = 0.05
@@ -43,17 +50,18 @@ _IS_PAUSED = "paused"
 _IS_AHEAD = "ahead of the inbox"
 
 
-def sort_out(ids: Sequence[uuid.UUID]) -> None:
-    """Texts that failed the test: withdraw what must not be sent, let the rest wait. In the claim's transaction."""
-    from smsbridge.services.sending import held_back
+def sort_out(ids: Sequence[uuid.UUID], facts: Mapping[str, Any]) -> None:
+    """Texts that failed the test: withdraw what must not be sent, let the rest wait. In the claim's transaction.
 
+    `facts` are the values that the conditions were tested with.
+    """
     rows = fetch(
         f"select id, case when {OPTED_OUT} then 'The phone opted out.'"
         f" when {STALE} then 'A message in it was read, deleted or left behind.'"
         f" when {TOO_OLD} then 'It could not be sent in time.' else '' end, {PAUSED}"
         f" from {_SMS} where id {{in:ids}} and state = 'ready'",
         ids=Ids("uuid", ids),
-        **held_back(),
+        **facts,
     )
     reasons: dict[str, list[uuid.UUID]] = defaultdict(list)
     for id_, reason, paused in rows:
@@ -68,14 +76,20 @@ def withdraw(ids: Sequence[uuid.UUID], reason: str) -> None:
     """Ready texts are taken back; their notices wait again, and composing finds out what is still to be told."""
     if not ids:
         return
-    run(
+    rows = fetch(
         f"update {_SMS} set state = 'withdrawn', reason = %(reason)s, settled_at = {{now}}"
-        " where id {in:ids} and state = 'ready'",
+        " where id {in:ids} and state = 'ready' returning id",
         ids=Ids("uuid", ids),
         reason=reason,
     )
-    notices.of_withdrawn(ids, reason)
-    leases.introduce_again(ids)
+    withdrawn = [uuid_of(id_) for (id_,) in rows]
+    notices.of_withdrawn(withdrawn, reason)
+    leases.introduce_again(withdrawn)
+
+
+def hold(ids: Sequence[uuid.UUID]) -> None:
+    """Texts whose account, number or bridge cannot be used now wait as those of a paused one do."""
+    _wait(ids, _PAUSED_SECONDS)
 
 
 def _wait(ids: Sequence[uuid.UUID], seconds: float) -> None:

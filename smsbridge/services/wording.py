@@ -6,13 +6,17 @@ A text of several messages keeps the newest when not all fit; the introduction i
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from django.utils.module_loading import import_string
 
+from notifier.texts import clean_text
 from smsbridge.segments import Encoding, measure, truncate
 from smsbridge.services.accounts import LiveBridge
 from smsbridge.services.contacts import Person
+
+_MOST_IN_SEGMENT = 160
 
 _KINDS = {"image": "[image]", "audio": "[audio]", "video": "[video]", "location": "[location]"}
 
@@ -40,6 +44,10 @@ class Wording:
     left_out: int
 
 
+class IntroductionError(Exception):
+    """The function that writes the introduction failed. The text says which, and how."""
+
+
 def text_of(parts: Sequence[tuple[str, str | None]]) -> str:
     """A message in words: text as it is, anything else by its kind. Empty when there is nothing to tell."""
     return "\n".join(word for word in (_word(mime, body) for mime, body in parts) if word).strip()
@@ -65,11 +73,18 @@ def word(bridge: LiveBridge, said: Sequence[Said], recipient: Person, *, introdu
 
 
 def introduction(bridge: LiveBridge, said: Said, recipient: Person) -> str:
-    """The introduction, by function or template. A function that raises lets the caller's notice wait and try again."""
+    """The introduction, by function or template. Raises IntroductionError, after which another try may help."""
     values = context(said, recipient)
     if bridge.introduction_function:
-        return str(import_string(bridge.introduction_function)(values) or "").strip()
+        return _by_function(bridge.introduction_function, values)
     return bridge.introduction.render(values).strip() if bridge.introduction else ""
+
+
+def _by_function(path: str, values: Mapping[str, Any]) -> str:
+    try:
+        return clean_text(str(import_string(path)(values) or "")).strip()
+    except Exception as error:  # a project's own code may raise anything
+        raise IntroductionError(f"The introduction function {path} raised {type(error).__name__}.") from error
 
 
 def context(said: Said, recipient: Person) -> Mapping[str, Any]:
@@ -88,10 +103,27 @@ def context(said: Said, recipient: Person) -> Mapping[str, Any]:
 
 def _fit(opening: list[str], lines: list[str], most: int) -> tuple[str, int]:
     """Drop the oldest lines until the rest fits; a single one is cut at its end."""
-    for left_out in range(len(lines)):
-        kept = lines[left_out:]
+    for left_out in range(_too_many(lines, most), len(lines)):
         earlier = [f"(+{left_out} earlier)"] if left_out else []
-        text = "\n".join([*opening, *earlier, *kept])
+        text = "\n".join([*opening, *earlier, *lines[left_out:]])
         if measure(text).count <= most:
             return text, left_out
-    return truncate(text, most), left_out
+    return _cut(text, "\n".join([*opening, *earlier]), most), left_out
+
+
+def _too_many(lines: list[str], most: int) -> int:
+    """How many of the oldest lines cannot fit, whatever their characters; it bounds the work on a long absence."""
+    room, left_out = most * _MOST_IN_SEGMENT, len(lines)
+    while left_out and room >= 0:
+        left_out -= 1
+        room -= len(lines[left_out])
+    return left_out
+
+
+def _cut(text: str, kept: str, most: int) -> str:
+    """The text cut to `most` segments, or as many more as it takes to keep its beginning and some of what follows."""
+    for allowed in count(most):
+        cut = truncate(text, allowed)
+        if len(cut) > len(kept) and cut.startswith(kept):
+            break
+    return cut

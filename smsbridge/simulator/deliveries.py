@@ -87,7 +87,7 @@ def _call(row: Delivery) -> str:
 
 
 def _succeeded(row: Delivery) -> None:
-    Text.objects.filter(pk=row.text_id, received=False).update(status=Text.Status.DELIVERED)
+    _mark(row, Text.Status.DELIVERED)
     row.delete()
 
 
@@ -98,8 +98,14 @@ def _failed(row: Delivery, failure: str) -> None:
     elif row.webhook is not None:
         switch_off(row.webhook, f"Deliveries failed: the target {failure}.")
     else:
-        Text.objects.filter(pk=row.text_id, received=False).update(status=Text.Status.LOST)
+        _mark(row, Text.Status.LOST)
         row.delete()
+
+
+def _mark(row: Delivery, status: Text.Status) -> None:
+    """Show at the phone what became of the text that its owner sent; a receipt's delivery changes nothing there."""
+    if row.text is not None:
+        Text.objects.filter(pk=row.text.pk, received=False).update(status=status)
 
 
 def switch_off(webhook: Webhook, reason: str) -> None:

@@ -35,7 +35,6 @@ def finish(row: Delivery, failure: str) -> None:
     """Settle the webhook: active or inactive, unless somebody deactivated or deleted it meanwhile."""
     status = Webhook.Status.INACTIVE if failure else Webhook.Status.ACTIVE
     reason = f"Verification failed: the target {failure}." if failure else ""
-    Webhook.objects.filter(pk=row.webhook_id, status=Webhook.Status.UNVERIFIED).update(
-        status=status, status_reason=reason
-    )
+    unverified = Webhook.objects.filter(deliveries=row, status=Webhook.Status.UNVERIFIED)
+    unverified.update(status=status, status_reason=reason)
     row.delete()

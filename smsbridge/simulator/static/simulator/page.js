@@ -47,6 +47,13 @@ async function act(path, content) {
   }
 }
 
+// Empties the field at once, so that the next text can be typed; what could not be sent comes back.
+async function submitText(form, path, content) {
+  const text = form.text.value;
+  form.text.value = "";
+  if (!(await act(path, { ...content, text })) && !form.text.value) form.text.value = text;
+}
+
 // Keeps one node for each key in `holder`; draw(node, item) is called only for items that changed.
 function keyed(holder, items, key, make, draw) {
   const known = new Map([...holder.children].map((node) => [node.dataset.key, node]));
@@ -86,8 +93,7 @@ function makeConversation(conversation) {
   const form = card.querySelector("form");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const content = { conversation: conversation.id, sender: form.sender.value, text: form.text.value };
-    if (await act("send", content)) form.text.value = "";
+    await submitText(form, "send", { conversation: conversation.id, sender: form.sender.value });
   });
   return card;
 }
@@ -162,7 +168,7 @@ function makeThread(phone, number) {
   node.querySelector(".texts").setAttribute("aria-label", `Texts with ${number}`);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (await act("text", { phone, number, text: form.text.value })) form.text.value = "";
+    await submitText(form, "text", { phone, number });
   });
   return node;
 }
@@ -200,8 +206,10 @@ function drawMembers(people) {
 function drawFacts(state) {
   const facts = state.webhooks.map((webhook) => ({ name: `Webhook ${webhook.status}`, kind: webhook.status }));
   if (!facts.length) facts.push({ name: "No webhook registered", kind: "inactive" });
-  facts.push({ name: `${state.waiting} deliveries waiting`, kind: state.waiting ? "" : "active" });
-  keyed(byId("facts"), facts, (fact) => fact.name, () => element("li"), (item, fact) => {
+  const waiting = state.waiting === 1 ? "1 delivery waiting" : `${state.waiting} deliveries waiting`;
+  facts.push({ name: waiting, kind: state.waiting ? "" : "active" });
+  const numbered = facts.map((fact, place) => ({ ...fact, place: String(place) }));
+  keyed(byId("facts"), numbered, (fact) => fact.place, () => element("li"), (item, fact) => {
     item.className = fact.kind;
     item.textContent = fact.name;
   });

@@ -1,0 +1,5 @@
+"""The SMS side's admin pages."""
+
+from smsbridge.admin import accounts, bridges, inbound, leases, numbers, outbound, people
+
+__all__ = ["accounts", "bridges", "inbound", "leases", "numbers", "outbound", "people"]

@@ -1,0 +1,157 @@
+"""Pools and numbers: what we may text from, and how much of it is in use."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import BooleanRadioFilter, RelatedDropdownFilter
+
+from notifier.admin_base import SettingsAdmin, TabularInline, badge, link, related
+from notifier.forms import CheckedForm, PhoneField
+from notifier.services.validation import Problems
+from smsbridge.models import Number, Pool
+from smsbridge.phones import to_e164
+from smsbridge.services.accounts import forget_accounts
+from smsbridge.services.validation import problems_of
+
+
+class NumberForm(CheckedForm):
+    e164 = PhoneField(label="Number", help_text="With its country code, such as +12025550100.")
+
+    class Meta:
+        model = Number
+        fields = ("e164", "account", "pool", "active")
+        help_texts = {
+            "account": "The vendor account that the number belongs to.",
+            "pool": "Without a pool it takes no new conversation.",
+            "active": "A number at rest takes no new conversation; replies to it still arrive.",
+        }
+
+    def clean_e164(self) -> str:
+        written: str = self.cleaned_data["e164"]
+        return to_e164(written) or written
+
+    def problems(self, instance: object) -> Problems:
+        return problems_of(self.instance)
+
+
+class NumbersInline(TabularInline[Number, Pool]):
+    model = Number
+    form = NumberForm
+    fields = ("e164", "account", "active", "stands_for")
+    readonly_fields = ("stands_for",)
+    extra = 0
+    can_delete = False
+    show_change_link = True
+    verbose_name_plural = "numbers of this pool"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Number]:
+        rows = super().get_queryset(request).select_related("account").defer("account__secrets")
+        return rows.annotate(live=_live("leases")).order_by("e164")
+
+    @admin.display(description="Conversations now")
+    def stands_for(self, number: Any) -> int:
+        return int(getattr(number, "live", 0))
+
+
+@admin.register(Pool)
+class PoolAdmin(SettingsAdmin[Pool]):
+    list_display = ["name", "numbers_in_it", "numbers_in_use", "conversations"]
+    fields = ("name", "see")
+    readonly_fields = ("see",)
+    search_fields = ["name"]
+    inlines = [NumbersInline]
+
+    def forget(self) -> None:
+        forget_accounts()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Pool]:
+        alive = Q(numbers__leases__expires_at__gt=Now())
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                total=Count("numbers", distinct=True),
+                used=Count("numbers", distinct=True, filter=alive),
+                live=Count("numbers__leases", distinct=True, filter=alive),
+            )
+        )
+
+    @admin.display(description="Numbers", ordering="total")
+    def numbers_in_it(self, pool: Any) -> int:
+        return int(pool.total)
+
+    @admin.display(description="Numbers in use", ordering="used")
+    def numbers_in_use(self, pool: Any) -> int:
+        return int(pool.used)
+
+    @admin.display(description="Conversations now", ordering="live")
+    def conversations(self, pool: Any) -> int:
+        return int(pool.live)
+
+    @admin.display(description="See also")
+    def see(self, pool: Pool) -> SafeString | str:
+        return related(pool, "pool") if pool.pk else "—"
+
+
+@admin.register(Number)
+class NumberAdmin(SettingsAdmin[Number]):
+    form = NumberForm
+    list_display = ["e164", "pool_link", "account_link", "state", "conversations"]
+    list_filter = [("pool", RelatedDropdownFilter), ("account", RelatedDropdownFilter), ("active", BooleanRadioFilter)]
+    list_select_related = ["pool", "account"]
+    defer_in_lists = ("account__secrets",)
+    search_fields = ["e164"]
+    ordering = ["e164"]
+    fields = ("e164", "account", "pool", "active", "see")
+    readonly_fields = ("see",)
+    actions = ["rest", "activate"]
+
+    def forget(self) -> None:
+        forget_accounts()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Number]:
+        return super().get_queryset(request).annotate(live=_live("leases"))
+
+    @admin.display(description="Pool", ordering="pool__name")
+    def pool_link(self, number: Number) -> SafeString | str:
+        return link(number.pool)
+
+    @admin.display(description="Account", ordering="account__name")
+    def account_link(self, number: Number) -> SafeString | str:
+        return link(number.account)
+
+    @admin.display(description="State", ordering="active")
+    def state(self, number: Number) -> SafeString:
+        return badge("active", "success") if number.active else badge("at rest", "warning")
+
+    @admin.display(description="Conversations now", ordering="live")
+    def conversations(self, number: Any) -> int:
+        return int(number.live)
+
+    @admin.display(description="See also")
+    def see(self, number: Number) -> SafeString | str:
+        return related(number, "number") if number.pk else "—"
+
+    @admin.action(description="Rest: take no new conversations", permissions=["change"])
+    def rest(self, request: HttpRequest, numbers: QuerySet[Number]) -> None:
+        self._switch(request, numbers, False, "Put to rest")
+
+    @admin.action(description="Activate: take new conversations", permissions=["change"])
+    def activate(self, request: HttpRequest, numbers: QuerySet[Number]) -> None:
+        self._switch(request, numbers, True, "Activated")
+
+    def _switch(self, request: HttpRequest, numbers: QuerySet[Number], active: bool, done: str) -> None:
+        changed = list(numbers.exclude(active=active))
+        count = Number.objects.filter(pk__in=[number.pk for number in changed]).update(active=active)
+        self.log_all(request, changed, "Activated." if active else "Put to rest.")
+        self.forget()
+        self.tell(request, count, done, selected=numbers.count())
+
+
+def _live(way: str) -> Count:
+    """How many leases that are alive stand behind a relation."""
+    return Count(way, filter=Q(**{f"{way}__expires_at__gt": Now()}))

@@ -1,0 +1,123 @@
+"""Contacts, and phones that must not be texted."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
+
+from notifier.admin_base import when
+from notifier.forms import ModelForm, PhoneField
+from smsbridge.admin.who import PhonesAdmin, typed_phone
+from smsbridge.models import Contact, OptOut
+from smsbridge.services import contacts
+
+OPERATOR = "operator"
+
+
+class PhoneForm(ModelForm):
+    """Takes a phone in any spelling that has its country code."""
+
+    phone = PhoneField(help_text="With its country code. No number of ours texts it any more.")
+
+    def clean_phone(self) -> str:
+        written: str = self.cleaned_data["phone"].strip()
+        if not written:
+            return ""
+        phone = typed_phone(written)
+        if phone is None:
+            raise forms.ValidationError("Write the phone with its country code, such as +12025550100.")
+        return phone
+
+
+class ContactForm(PhoneForm):
+    phone = PhoneField(
+        required=False,
+        help_text="With its country code. Empty: this person is not texted. What is entered here stays: the platform "
+        "is not asked about this person any more, until the contact is deleted.",
+    )
+
+    class Meta:
+        model = Contact
+        fields = ("chat_app", "user_id", "name", "phone", "custom")
+        help_texts = {
+            "name": "As texts say it.",
+            "custom": "Everything else that was told of him; templates may use it, such as <%= sender.city %>.",
+        }
+
+
+class SourceFilter(DropdownFilter):
+    title = "source"
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("platform", "the platform"), ("function", "own function"), (contacts.ADMIN, "entered here")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(source=self.value()) if self.value() else queryset
+
+
+@admin.register(Contact)
+class ContactAdmin(PhonesAdmin[Contact]):
+    form = ContactForm
+    list_display = ["__str__", "user_id", "masked_phone", "chat_app", "told_by", "told_at"]
+    list_filter = [SourceFilter, ("chat_app", RelatedDropdownFilter)]
+    list_select_related = ["chat_app"]
+    defer_in_lists = ("custom", "chat_app__secrets")
+    search_fields = ["name", "user_id"]
+    search_help_text = "Part of a name or user id, or a whole phone number."
+    ordering = ["-id"]
+
+    def get_fields(self, request: HttpRequest, obj: Contact | None = None) -> Any:
+        fields = ["chat_app", "user_id", "name", "phone", "custom"]
+        return fields if obj is None else [*fields, "told_by", "fetched_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Contact | None = None) -> Any:
+        return () if obj is None else ("chat_app", "user_id", "told_by", "fetched_at")
+
+    def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
+        obj.source, obj.fetched_at = contacts.ADMIN, timezone.now()
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="Source", ordering="source")
+    def told_by(self, contact: Contact) -> str:
+        return "entered here" if contact.source == contacts.ADMIN else contact.source
+
+    @admin.display(description="Told", ordering="fetched_at")
+    def told_at(self, contact: Contact) -> SafeString | str:
+        return when(contact.fetched_at)
+
+
+class OptOutForm(PhoneForm):
+    class Meta:
+        model = OptOut
+        fields = ("phone", "note")
+        help_texts = {
+            "note": "Why, for whoever looks at it later.",
+        }
+
+
+@admin.register(OptOut)
+class OptOutAdmin(PhonesAdmin[OptOut]):
+    form = OptOutForm
+    list_display = ["masked_phone", "since_when", "source", "note"]
+    search_fields = ["note"]
+    search_help_text = "A whole phone number, or part of a note."
+    ordering = ["-id"]
+
+    def get_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
+        return ["phone", "note"] if obj is None else ["phone", "since", "source", "note"]
+
+    @admin.display(description="Since", ordering="since")
+    def since_when(self, optout: OptOut) -> SafeString | str:
+        return when(optout.since)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: OptOut, form: Any, change: bool) -> None:
+        obj.source = OPERATOR
+        super().save_model(request, obj, form, change)

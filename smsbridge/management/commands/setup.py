@@ -1,0 +1,58 @@
+"""Write the environment's configuration into the database."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError, CommandParser
+from humanfriendly.tables import format_pretty_table
+
+from notifier.commands import TeachingCommand
+from smsbridge.services.accounts import webhook_url
+from smsbridge.services.setting_up import Change, Refused, set_up
+
+HELP = """\
+Create or update the default chat app, hook, vendor account, pool, numbers and bridge from the environment.
+
+The rows in the database are the configuration; the environment fills them. They are named after CHAT_PLATFORM and
+SMS_VENDOR, so that the URLs are /webhooks/chat/layer/, /webhooks/sms/vonage/inbound/ and so on.
+
+It may be repeated at any time, and prints what changed. A variable that is not set counts only when a row is created:
+later it leaves the row, and what you changed in the admin, alone. A number that is no longer in SMS_NUMBERS becomes
+inactive; nothing is deleted. Without a webhook secret (LAYER_WEBHOOK_SECRET) the hook gets a random one.
+SMS_INTRODUCTION is a template, or the dotted path of a function when it is one word with dots in it.
+
+Everything is checked before anything is written; what cannot be used is told with the variable to correct.
+Nothing is called: afterwards, with the web process running, come register_webhooks, register_numbers and doctor.
+
+Example:
+  manage.py setup --dry-run    only check, and tell what would be changed
+"""
+
+
+class Command(TeachingCommand):
+    help = HELP
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only check, and tell what would be changed")
+
+    def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
+        try:
+            changes = set_up(dry_run=dry_run)
+        except Refused as refused:
+            raise CommandError(f"Nothing was written. Correct the environment:\n{refused}") from None
+        except ImproperlyConfigured as error:
+            raise CommandError(f"Nothing was written. {error}") from None
+        self._show(changes)
+        if dry_run:
+            self.stdout.write("This was a dry run: nothing was written.")
+            return
+        self.stdout.write(f"Events are taken at {settings.PUBLIC_URL}/webhooks/chat/{settings.CHAT_PLATFORM}/,")
+        self.stdout.write(f"texts at {webhook_url(settings.SMS_VENDOR, 'inbound')}.")
+
+    def _show(self, changes: list[Change]) -> None:
+        if self.stdout.isatty():
+            self.stdout.write(format_pretty_table([(change.what, change.how) for change in changes]))
+            return
+        for change in changes:
+            self.stdout.write(f"{change.what}: {change.how}")

@@ -1,0 +1,64 @@
+"""The SMS side's stages run by hand, each by a worker of its own, and crashes where one may come."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from notifier.runner import Step
+from smsbridge.services.composing import Composer
+from smsbridge.services.replies import Poster
+from smsbridge.services.sending import Sender
+
+
+class Crash(BaseException):
+    """The process ended here. No code of the program catches it."""
+
+
+def compose() -> int:
+    return _run(Composer())
+
+
+def send() -> int:
+    return _run(Sender())
+
+
+def reply() -> int:
+    return _run(Poster())
+
+
+def _run(worker: Any) -> int:
+    """Work for as long as the stage says that there is more, then let go of its connections."""
+    done = 0
+    try:
+        while True:
+            step: Step = worker.step()
+            done += step.done
+            if not step.more:
+                return done
+    finally:
+        if worker._exchange is not None:
+            worker._exchange.close()
+
+
+@contextmanager
+def crash_at(target: str, *, after: bool = False) -> Iterator[None]:
+    """The process ends as soon as it calls `target`, a dotted path: before the call, or right after it."""
+
+    def crashing(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if after:
+                real(*args, **kwargs)
+            raise Crash(target)
+
+        return call
+
+    module, _, name = target.rpartition(".")
+    with pytest.MonkeyPatch.context() as patch:
+        import importlib
+
+        holder = importlib.import_module(module)
+        patch.setattr(holder, name, crashing(getattr(holder, name)))
+        with pytest.raises(Crash):
+            yield
