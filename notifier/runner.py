@@ -74,6 +74,11 @@ def stop_all() -> None:
             running.flag.set()
 
 
+def stopping() -> bool:
+    """Whether the process is going down: a long step begins nothing new."""
+    return _stopping.is_set()
+
+
 def run(stage: Stage) -> int:
     """Run the stage until nothing is due; at once when it already runs here (it is nudged). Returns rows done."""
     with _mutex:

@@ -11,237 +11,510 @@ import smsbridge.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('notifier', '0001_initial'),
+        ("notifier", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Number',
+            name="Number",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('e164', models.CharField(max_length=16, unique=True, verbose_name='number')),
-                ('active', models.BooleanField(default=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("e164", models.CharField(max_length=16, unique=True, verbose_name="number")),
+                ("active", models.BooleanField(default=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Pool',
+            name="Pool",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
             ],
         ),
         migrations.CreateModel(
-            name='VendorAccount',
+            name="VendorAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('vendor', models.CharField(help_text='Key of the vendor adapter, such as vonage.', max_length=40)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('secrets', notifier.fields.SecretsField(blank=True, default=dict, null=True)),
-                ('paused', models.BooleanField(default=False, help_text='While paused, nothing is sent; texts wait.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slug", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=100)),
+                ("vendor", models.CharField(help_text="Key of the vendor adapter, such as vonage.", max_length=40)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                ("secrets", notifier.fields.SecretsField(blank=True, default=dict, null=True)),
+                ("paused", models.BooleanField(default=False, help_text="While paused, nothing is sent; texts wait.")),
             ],
             options={
-                'verbose_name': 'vendor account',
+                "verbose_name": "vendor account",
             },
         ),
         migrations.CreateModel(
-            name='Bridge',
+            name="Bridge",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('template', models.TextField(default='<%= sender.name %>: <%= text %>')),
-                ('introduction', models.TextField(blank=True, help_text='Put in front of the first text of every new or changed link between a number and a conversation.')),
-                ('introduction_function', models.CharField(blank=True, help_text='Dotted path of a function that writes the introduction instead.', max_length=200)),
-                ('lease_lifetime', models.DurationField(default=datetime.timedelta(days=7))),
-                ('digest', models.BooleanField(default=True, help_text='Messages of one conversation that are due together become one SMS.')),
-                ('max_segments', models.PositiveSmallIntegerField(default=6)),
-                ('when_exhausted', models.CharField(choices=[('skip', 'Do not text, and say so'), ('wait', 'Wait for a number until the notice is too old')], default='skip', max_length=4)),
-                ('max_age', models.DurationField(default=datetime.timedelta(seconds=43200), help_text='A notice that could not be sent for so long is given up.')),
-                ('region', models.CharField(blank=True, help_text='Country (ISO, such as US) of phones that are stored without a country code.', max_length=2)),
-                ('paused', models.BooleanField(default=False)),
-                ('dry_run', models.BooleanField(default=False, help_text='Do everything but the call to the vendor.')),
-                ('hook', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bridges', to='notifier.hook')),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bridges', to='smsbridge.pool')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("template", models.TextField(default="<%= sender.name %>: <%= text %>")),
+                (
+                    "introduction",
+                    models.TextField(
+                        blank=True,
+                        help_text="Put in front of the first text of every new or changed link between a number and a conversation.",
+                    ),
+                ),
+                (
+                    "introduction_function",
+                    models.CharField(
+                        blank=True,
+                        help_text="Dotted path of a function that writes the introduction instead.",
+                        max_length=200,
+                    ),
+                ),
+                ("lease_lifetime", models.DurationField(default=datetime.timedelta(days=7))),
+                (
+                    "digest",
+                    models.BooleanField(
+                        default=True, help_text="Messages of one conversation that are due together become one SMS."
+                    ),
+                ),
+                ("max_segments", models.PositiveSmallIntegerField(default=6)),
+                (
+                    "when_exhausted",
+                    models.CharField(
+                        choices=[
+                            ("skip", "Do not text, and say so"),
+                            ("wait", "Wait for a number until the notice is too old"),
+                        ],
+                        default="skip",
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "max_age",
+                    models.DurationField(
+                        default=datetime.timedelta(seconds=43200),
+                        help_text="A notice that could not be sent for so long is given up.",
+                    ),
+                ),
+                (
+                    "region",
+                    models.CharField(
+                        blank=True,
+                        help_text="Country (ISO, such as US) of phones that are stored without a country code.",
+                        max_length=2,
+                    ),
+                ),
+                ("paused", models.BooleanField(default=False)),
+                ("dry_run", models.BooleanField(default=False, help_text="Do everything but the call to the vendor.")),
+                (
+                    "hook",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="bridges", to="notifier.hook"
+                    ),
+                ),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="bridges", to="smsbridge.pool"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='OptOut',
+            name="OptOut",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('phone', models.CharField(max_length=16, unique=True)),
-                ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('source', models.CharField(help_text='Who said so: keyword, vendor, operator.', max_length=40)),
-                ('note', models.CharField(blank=True, max_length=200)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("phone", models.CharField(max_length=16, unique=True)),
+                ("since", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("source", models.CharField(help_text="Who said so: keyword, vendor, operator.", max_length=40)),
+                ("note", models.CharField(blank=True, max_length=200)),
             ],
             options={
-                'verbose_name': 'opt-out',
-                'constraints': [models.CheckConstraint(condition=models.Q(('phone__regex', '^\\+[1-9][0-9]{6,14}$')), name='optout_is_e164')],
+                "verbose_name": "opt-out",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("phone__regex", "^\\+[1-9][0-9]{6,14}$")), name="optout_is_e164"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OutboundSms',
+            name="OutboundSms",
             fields=[
-                ('id', models.UUIDField(default=smsbridge.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('user_id', models.CharField(blank=True, max_length=255)),
-                ('phone', models.CharField(db_index=True, max_length=16)),
-                ('text', models.TextField()),
-                ('segments', models.PositiveSmallIntegerField()),
-                ('unicode', models.BooleanField()),
-                ('introduces', models.BooleanField(default=False)),
-                ('due_at', models.DateTimeField(help_text='When its oldest notice was due.')),
-                ('state', models.CharField(choices=[('ready', 'ready to be sent'), ('sending', 'being sent'), ('sent', 'accepted by the vendor'), ('delivered', 'delivered'), ('undelivered', 'not delivered'), ('uncertain', 'perhaps sent'), ('dead', 'given up'), ('withdrawn', 'withdrawn before sending')], default='ready', max_length=12)),
-                ('next_at', models.DateTimeField(help_text='Ready: when it is tried. Sending: when it counts as uncertain.')),
-                ('claim', models.UUIDField(null=True)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('vendor_id', models.CharField(max_length=120, null=True)),
-                ('reason', models.TextField(blank=True)),
-                ('code', models.CharField(blank=True, max_length=40)),
-                ('price', models.DecimalField(decimal_places=5, max_digits=10, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('log', models.JSONField(default=list, help_text='What happened besides the plain way: [time, state, words].')),
-                ('bridge', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='smsbridge.bridge')),
-                ('conversation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to='notifier.conversation')),
-                ('number', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='smsbridge.number')),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='smsbridge.vendoraccount')),
+                (
+                    "id",
+                    models.UUIDField(default=smsbridge.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("user_id", models.CharField(blank=True, max_length=255)),
+                ("phone", models.CharField(db_index=True, max_length=16)),
+                ("text", models.TextField()),
+                ("segments", models.PositiveSmallIntegerField()),
+                ("unicode", models.BooleanField()),
+                ("introduces", models.BooleanField(default=False)),
+                ("due_at", models.DateTimeField(help_text="When its oldest notice was due.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("ready", "ready to be sent"),
+                            ("sending", "being sent"),
+                            ("sent", "accepted by the vendor"),
+                            ("delivered", "delivered"),
+                            ("undelivered", "not delivered"),
+                            ("uncertain", "perhaps sent"),
+                            ("dead", "given up"),
+                            ("withdrawn", "withdrawn before sending"),
+                        ],
+                        default="ready",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "next_at",
+                    models.DateTimeField(help_text="Ready: when it is tried. Sending: when it counts as uncertain."),
+                ),
+                ("claim", models.UUIDField(null=True)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("vendor_id", models.CharField(max_length=120, null=True)),
+                ("reason", models.TextField(blank=True)),
+                ("code", models.CharField(blank=True, max_length=40)),
+                ("price", models.DecimalField(decimal_places=5, max_digits=10, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("settled_at", models.DateTimeField(null=True)),
+                (
+                    "log",
+                    models.JSONField(
+                        default=list, help_text="What happened besides the plain way: [time, state, words]."
+                    ),
+                ),
+                (
+                    "bridge",
+                    models.ForeignKey(
+                        db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to="smsbridge.bridge"
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, to="notifier.conversation"
+                    ),
+                ),
+                (
+                    "number",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, to="smsbridge.number"
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, to="smsbridge.vendoraccount"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'outbound SMS',
-                'verbose_name_plural': 'outbound SMS',
+                "verbose_name": "outbound SMS",
+                "verbose_name_plural": "outbound SMS",
             },
         ),
         migrations.AddField(
-            model_name='number',
-            name='pool',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='numbers', to='smsbridge.pool'),
+            model_name="number",
+            name="pool",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="numbers",
+                to="smsbridge.pool",
+            ),
         ),
         migrations.AddField(
-            model_name='number',
-            name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='numbers', to='smsbridge.vendoraccount'),
+            model_name="number",
+            name="account",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="numbers", to="smsbridge.vendoraccount"
+            ),
         ),
         migrations.CreateModel(
-            name='InboundSms',
+            name="InboundSms",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('vendor_id', models.CharField(max_length=120)),
-                ('number', models.CharField(help_text='The number that it was sent to.', max_length=20)),
-                ('phone', models.CharField(help_text='The phone that it came from.', max_length=20)),
-                ('text', models.TextField()),
-                ('media', models.JSONField(default=list)),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('posted', 'posted to the chat'), ('unrouted', 'no conversation known for it'), ('keyword', 'a keyword, not posted'), ('dead', 'given up')], db_default='waiting', default='waiting', max_length=8)),
-                ('reason', models.TextField(blank=True, db_default='', default='')),
-                ('next_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('claim', models.UUIDField(null=True)),
-                ('attempts', models.SmallIntegerField(db_default=0, default=0)),
-                ('user_id', models.CharField(blank=True, db_default='', default='', max_length=255)),
-                ('posted_as', models.CharField(blank=True, db_default='', default='', max_length=255)),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('conversation', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, to='notifier.conversation')),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='smsbridge.vendoraccount')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("vendor_id", models.CharField(max_length=120)),
+                ("number", models.CharField(help_text="The number that it was sent to.", max_length=20)),
+                ("phone", models.CharField(help_text="The phone that it came from.", max_length=20)),
+                ("text", models.TextField()),
+                ("media", models.JSONField(default=list)),
+                ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("posted", "posted to the chat"),
+                            ("unrouted", "no conversation known for it"),
+                            ("keyword", "a keyword, not posted"),
+                            ("dead", "given up"),
+                        ],
+                        db_default="waiting",
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True, db_default="", default="")),
+                ("next_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("claim", models.UUIDField(null=True)),
+                ("attempts", models.SmallIntegerField(db_default=0, default=0)),
+                ("user_id", models.CharField(blank=True, db_default="", default="", max_length=255)),
+                ("posted_as", models.CharField(blank=True, db_default="", default="", max_length=255)),
+                ("settled_at", models.DateTimeField(null=True)),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="notifier.conversation",
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, to="smsbridge.vendoraccount"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'inbound SMS',
-                'verbose_name_plural': 'inbound SMS',
+                "verbose_name": "inbound SMS",
+                "verbose_name_plural": "inbound SMS",
             },
         ),
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.CharField(max_length=255)),
-                ('name', models.CharField(blank=True, max_length=255)),
-                ('phone', models.CharField(blank=True, db_index=True, max_length=16)),
-                ('custom', models.JSONField(blank=True, default=dict, help_text='Everything else that the source said.')),
-                ('source', models.CharField(help_text='Where this came from: platform, function, admin.', max_length=20)),
-                ('fetched_at', models.DateTimeField()),
-                ('chat_app', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='notifier.chatapp')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.CharField(max_length=255)),
+                ("name", models.CharField(blank=True, max_length=255)),
+                ("phone", models.CharField(blank=True, db_index=True, max_length=16)),
+                (
+                    "custom",
+                    models.JSONField(blank=True, default=dict, help_text="Everything else that the source said."),
+                ),
+                (
+                    "source",
+                    models.CharField(help_text="Where this came from: platform, function, admin.", max_length=20),
+                ),
+                ("fetched_at", models.DateTimeField()),
+                (
+                    "chat_app",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="notifier.chatapp"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('chat_app', 'user_id'), name='contact_once'), models.CheckConstraint(condition=models.Q(('phone', ''), ('phone__regex', '^\\+[1-9][0-9]{6,14}$'), _connector='OR'), name='contact_phone_is_e164')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("chat_app", "user_id"), name="contact_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("phone", ""), ("phone__regex", "^\\+[1-9][0-9]{6,14}$"), _connector="OR"),
+                        name="contact_phone_is_e164",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.CharField(max_length=255)),
-                ('due_at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('in_sms', 'in an SMS'), ('skipped', 'not texted')], default='waiting', max_length=8)),
-                ('reason', models.CharField(blank=True, choices=[('', ''), ('read', 'has read it'), ('deleted', 'the message was deleted'), ('left', 'has left the conversation'), ('no identity', 'the platform does not know this user'), ('no phone', 'no phone that can be texted'), ('opted out', 'does not want texts'), ('pool used up', 'every number of the pool stands for another conversation of this person'), ('empty', 'nothing in the message that could be texted'), ('template', 'the template left nothing to send'), ('too old', 'could not be sent in time'), ('identity failed', 'the identity could not be had'), ('closed', 'closed by an operator')], default='', max_length=20)),
-                ('next_at', models.DateTimeField()),
-                ('claim', models.UUIDField(null=True)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('note', models.TextField(blank=True, default='')),
-                ('bridge', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='smsbridge.bridge')),
-                ('conversation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='notifier.conversation')),
-                ('message', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='notifier.message')),
-                ('sms', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='notices', to='smsbridge.outboundsms')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.CharField(max_length=255)),
+                ("due_at", models.DateTimeField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "waiting"), ("in_sms", "in an SMS"), ("skipped", "not texted")],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", ""),
+                            ("read", "has read it"),
+                            ("deleted", "the message was deleted"),
+                            ("left", "has left the conversation"),
+                            ("no identity", "the platform does not know this user"),
+                            ("no phone", "no phone that can be texted"),
+                            ("opted out", "does not want texts"),
+                            ("pool used up", "every number of the pool stands for another conversation of this person"),
+                            ("empty", "nothing in the message that could be texted"),
+                            ("template", "the template left nothing to send"),
+                            ("too old", "could not be sent in time"),
+                            ("identity failed", "the identity could not be had"),
+                            ("closed", "closed by an operator"),
+                        ],
+                        default="",
+                        max_length=20,
+                    ),
+                ),
+                ("next_at", models.DateTimeField()),
+                ("claim", models.UUIDField(null=True)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("note", models.TextField(blank=True, default="")),
+                (
+                    "bridge",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="smsbridge.bridge"
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="notifier.conversation"
+                    ),
+                ),
+                (
+                    "message",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="notifier.message"
+                    ),
+                ),
+                (
+                    "sms",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="notices",
+                        to="smsbridge.outboundsms",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['next_at'], name='notice_due'), models.Index(condition=models.Q(('state', 'waiting')), fields=['conversation', 'user_id'], name='notice_together')],
-                'constraints': [models.UniqueConstraint(fields=('message', 'user_id', 'bridge'), name='notice_once'), models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'in_sms', 'skipped'])), name='notice_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'skipped'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='notice_skipped_says_why')],
+                "indexes": [
+                    models.Index(condition=models.Q(("state", "waiting")), fields=["next_at"], name="notice_due"),
+                    models.Index(
+                        condition=models.Q(("state", "waiting")),
+                        fields=["conversation", "user_id"],
+                        name="notice_together",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("message", "user_id", "bridge"), name="notice_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "in_sms", "skipped"])),
+                        name="notice_state_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "skipped"), _negated=True),
+                            models.Q(("reason", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="notice_skipped_says_why",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Lease',
+            name="Lease",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('phone', models.CharField(max_length=16)),
-                ('user_id', models.CharField(max_length=255)),
-                ('linked_at', models.DateTimeField(help_text='Since when the number stands for this conversation.')),
-                ('expires_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField()),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='notifier.conversation')),
-                ('number', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='leases', to='smsbridge.number')),
-                ('introduced_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='smsbridge.outboundsms')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("phone", models.CharField(max_length=16)),
+                ("user_id", models.CharField(max_length=255)),
+                ("linked_at", models.DateTimeField(help_text="Since when the number stands for this conversation.")),
+                ("expires_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField()),
+                (
+                    "conversation",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="notifier.conversation"),
+                ),
+                (
+                    "number",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="leases", to="smsbridge.number"
+                    ),
+                ),
+                (
+                    "introduced_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="smsbridge.outboundsms",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'number assignment',
-                'constraints': [models.UniqueConstraint(fields=('phone', 'number'), name='lease_phone_number'), models.UniqueConstraint(fields=('user_id', 'conversation'), name='lease_user_conversation'), models.CheckConstraint(condition=models.Q(('phone__regex', '^\\+[1-9][0-9]{6,14}$')), name='lease_phone_is_e164')],
+                "verbose_name": "number assignment",
+                "constraints": [
+                    models.UniqueConstraint(fields=("phone", "number"), name="lease_phone_number"),
+                    models.UniqueConstraint(fields=("user_id", "conversation"), name="lease_user_conversation"),
+                    models.CheckConstraint(
+                        condition=models.Q(("phone__regex", "^\\+[1-9][0-9]{6,14}$")), name="lease_phone_is_e164"
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='outboundsms',
-            index=models.Index(condition=models.Q(('state__in', ['ready', 'sending'])), fields=['state', 'next_at'], name='outbound_due'),
+            model_name="outboundsms",
+            index=models.Index(
+                condition=models.Q(("state__in", ["ready", "sending"])),
+                fields=["state", "next_at"],
+                name="outbound_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='outboundsms',
-            index=models.Index(condition=models.Q(('state__in', ['uncertain', 'dead'])), fields=['state'], name='outbound_open'),
+            model_name="outboundsms",
+            index=models.Index(
+                condition=models.Q(("state__in", ["uncertain", "dead"])), fields=["state"], name="outbound_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outboundsms',
-            constraint=models.UniqueConstraint(condition=models.Q(('vendor_id__isnull', False)), fields=('account', 'vendor_id'), name='outbound_vendor_id_once'),
+            model_name="outboundsms",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("vendor_id__isnull", False)),
+                fields=("account", "vendor_id"),
+                name="outbound_vendor_id_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outboundsms',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['ready', 'sending', 'sent', 'delivered', 'undelivered', 'uncertain', 'dead', 'withdrawn'])), name='outbound_state_is_known'),
+            model_name="outboundsms",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        ["ready", "sending", "sent", "delivered", "undelivered", "uncertain", "dead", "withdrawn"],
+                    )
+                ),
+                name="outbound_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outboundsms',
-            constraint=models.CheckConstraint(condition=models.Q(('phone__regex', '^\\+[1-9][0-9]{6,14}$')), name='outbound_phone_is_e164'),
+            model_name="outboundsms",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("phone__regex", "^\\+[1-9][0-9]{6,14}$")), name="outbound_phone_is_e164"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='number',
-            constraint=models.CheckConstraint(condition=models.Q(('e164__regex', '^\\+[1-9][0-9]{6,14}$')), name='number_is_e164'),
+            model_name="number",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("e164__regex", "^\\+[1-9][0-9]{6,14}$")), name="number_is_e164"
+            ),
         ),
         migrations.AddIndex(
-            model_name='inboundsms',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['next_at'], name='inbound_due'),
+            model_name="inboundsms",
+            index=models.Index(condition=models.Q(("state", "waiting")), fields=["next_at"], name="inbound_due"),
         ),
         migrations.AddIndex(
-            model_name='inboundsms',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['phone', 'number'], name='inbound_in_order'),
+            model_name="inboundsms",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")), fields=["phone", "number"], name="inbound_in_order"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='inboundsms',
-            constraint=models.UniqueConstraint(fields=('account', 'vendor_id'), name='inbound_once'),
+            model_name="inboundsms",
+            constraint=models.UniqueConstraint(fields=("account", "vendor_id"), name="inbound_once"),
         ),
     ]

@@ -32,9 +32,9 @@ class Flight:
     id: uuid.UUID
     claim: uuid.UUID
     account: LiveAccount
-    bridge: int | None
     attempts: int
     sms: OutgoingSms
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ repeated until the platform answers. In order: of the texts from one phone to on
 """
 
 import logging
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
+from notifier import runner
 from notifier.platforms.base import Can, Done, Later
 from notifier.runner import Step
 from notifier.services.hooks import LiveHook, live_hooks
@@ -31,6 +33,7 @@ STAGE = "reply"
 _CLAIM_LOCK = 7_405_002
 _WAIT = 0.02
 _WRITE_AT = 64
+_LONGEST_STEP = 10.0
 
 
 @dataclass(slots=True)
@@ -62,22 +65,30 @@ class Poster:
         exchange = self._opened()
         filed: list[Filed] = []
         done, active, empty = 0, 0, False
+        until, written_at = time.monotonic() + _LONGEST_STEP, time.monotonic()
         while not empty or exchange.in_flight:
+            over = runner.stopping() or time.monotonic() > until
+            empty = empty or over
             if not empty and active <= settings.CONNECTIONS_PER_STAGE // 2:
                 claimed, replies = claim(min(settings.REPLY_BATCH, settings.CONNECTIONS_PER_STAGE - active))
                 empty, done, active = not claimed, done + claimed, active + len(replies)
                 filed += [end for reply in replies if (end := _start(exchange, reply))]
             for reply, answer in exchange.finished(_WAIT):
                 filed += _go_on(exchange, reply, answer)
-            if len(filed) >= _WRITE_AT or (filed and (not exchange.in_flight or not empty)):
+            if filed and _is_time(len(filed), written_at, exchange.in_flight):
                 filing.file(filed)
-                active, filed, empty = active - len(filed), [], False
+                # A text that was filed lets the next one of its phone be claimed.
+                active, filed, empty, written_at = active - len(filed), [], over, time.monotonic()
         return Step(done=done, more=bool(done), busy=done >= settings.REPLY_BATCH, next_in=_seconds_to_next())
 
     def _opened(self) -> Exchange[Reply]:
         if self._exchange is None:
             self._exchange = Exchange(connections=settings.CONNECTIONS_PER_STAGE, timeout=settings.HTTP_TIMEOUT_SECONDS)
         return self._exchange
+
+
+def _is_time(count: int, written_at: float, in_flight: int) -> bool:
+    return count >= _WRITE_AT or not in_flight or time.monotonic() - written_at >= _WAIT
 
 
 def _start(exchange: Exchange[Reply], reply: Reply) -> Filed | None:

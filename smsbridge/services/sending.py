@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from notifier import runner
 from notifier.runner import Step
 from notifier.services.hooks import hooks_with
 from notifier.sql import Ids, Rows, fetch, moment, uuid_of
@@ -31,6 +32,7 @@ STAGE = "send"
 _WRITE_AT = 64
 _WRITE_AFTER = 0.02
 _LEAST_CLAIM = 16
+_LONGEST_STEP = 10.0  # then what flies lands, and the runner looks at its own time and at the stop flag
 
 
 class Sender:
@@ -45,7 +47,9 @@ class Sender:
         exchange = self._opened()
         finished = self._finished
         written_at, done, empty = time.monotonic(), 0, False
+        until = written_at + _LONGEST_STEP
         while not empty or exchange.in_flight:
+            empty = empty or runner.stopping() or time.monotonic() > until
             if not empty and exchange.in_flight <= settings.SEND_WINDOW - _LEAST_CLAIM:
                 flights = claim(settings.SEND_WINDOW - exchange.in_flight)
                 empty = not flights
@@ -65,8 +69,7 @@ class Sender:
 
     def _start(self, exchange: Exchange[Flight], flight: Flight) -> Result | None:
         """Begin the call; a result at once where there is none to make."""
-        bridge = live_bridges().get(flight.bridge or 0)
-        if bridge is not None and bridge.dry_run:
+        if flight.dry_run:
             return outcomes.dry_run(flight)
         try:
             exchange.start(flight, flight.account.vendor.request_for(flight.sms))
@@ -128,7 +131,8 @@ def _to_sending(token: uuid.UUID, ids: Sequence[uuid.UUID], facts: dict[str, Any
         " next_at = {now+lasts} where id {in:ids} and state = 'ready'"
         f" and not ({withdrawing.OPTED_OUT}) and not ({withdrawing.STALE}) and not ({withdrawing.UNDRAINED})"
         f" and not ({withdrawing.PAUSED}) and not ({withdrawing.TOO_OLD})"
-        " returning id, account_id, number_id, bridge_id, phone, text, unicode, attempts",
+        " returning id, account_id, number_id, bridge_id, phone, text, unicode, attempts,"
+        " (select b.dry_run from smsbridge_bridge b where b.id = bridge_id)",
         token=token,
         lasts=settings.SENDING_SECONDS,
         ids=Ids("uuid", ids),
@@ -143,8 +147,7 @@ def held_back(now: datetime) -> dict[str, Any]:
     usable = [bridge for bridge in bridges.values() if bridge.hook in hooks]
     ends = [(b.id, rank) for b in usable for rank in (0, 1, 2) if rank not in hooks[b.hook].ranks]
     return {
-        "accounts": Ids("bigint", [account.id for account in live_accounts().values() if account.paused]),
-        "bridges": Ids("bigint", [b.id for b in bridges.values() if b.paused or b.hook not in hooks]),
+        "unusable": Ids("bigint", [bridge.id for bridge in bridges.values() if bridge.hook not in hooks]),
         "ends": Rows({"bridge_id": "bigint", "rank": "smallint"}, ends),
         "oldest": Rows(
             {"bridge_id": "bigint", "due_at": "timestamptz"}, [(b.id, now - b.max_age) for b in bridges.values()]
@@ -153,7 +156,7 @@ def held_back(now: datetime) -> dict[str, Any]:
 
 
 def _flight(token: uuid.UUID, row: tuple[Any, ...], account: LiveAccount) -> Flight:
-    id_, _, number, bridge, phone, text, unicode, attempts = row
+    id_, _, number, _, phone, text, unicode, attempts, dry_run = row
     sms = OutgoingSms(
         sender=live_numbers()[number].e164,
         recipient=phone,
@@ -162,7 +165,7 @@ def _flight(token: uuid.UUID, row: tuple[Any, ...], account: LiveAccount) -> Fli
         unicode=bool(unicode),
         status_url=account.status_url,
     )
-    return Flight(uuid_of(id_), token, account, bridge, attempts, sms)
+    return Flight(uuid_of(id_), token, account, attempts, sms, dry_run=bool(dry_run))
 
 
 def lose_track() -> int:

@@ -39,9 +39,7 @@ def _vendor_findings(account: VendorAccount) -> Iterable[Finding]:
     try:
         owned = {number.e164: number.inbound_url for number in owned_numbers(vendor)}
     except VendorError as error:
-        yield wrong(
-            f"{vendor.title} did not answer as hoped: {str(error).rstrip('.')}.", "Correct that."
-        )
+        yield wrong(f"{vendor.title} did not answer as hoped: {str(error).rstrip('.')}.", "Correct that.")
         return
     yield good(f"{vendor.title} answers and knows our credentials.")
     for number in account.numbers.filter(active=True).order_by("pk"):

@@ -37,7 +37,14 @@ UNDRAINED = (
     f" and i.received_at <= {_DUE})"
 )
 
-PAUSED = f"{_SMS}.account_id {{in:accounts}} or coalesce({_SMS}.bridge_id, 0) {{in:bridges}}"
+#: asked of the rows themselves, not of what a process remembers: who presses pause means now
+PAUSED = (
+    f"exists (select 1 from smsbridge_vendoraccount a where a.id = {_SMS}.account_id and a.paused)"
+    " or exists (select 1 from smsbridge_bridge b join notifier_hook h on h.id = b.hook_id"
+    "   join notifier_chatapp p on p.id = h.chat_app_id"
+    f"   where b.id = {_SMS}.bridge_id and (b.paused or p.paused))"
+    f" or coalesce({_SMS}.bridge_id, 0) {{in:unusable}}"
+)
 
 TOO_OLD = (
     "exists (select 1 from {rows:oldest}"

@@ -84,7 +84,12 @@ def test_the_last_one_started_ends_first(modules: Modules, monkeypatch: pytest.M
     for name in ("web", "worker"):
         children.start(name, modules.write(f"the_{name}", SLEEPS))
     stop = Child.stop
-    monkeypatch.setattr(Child, "stop", lambda child: (order.append(child.name), stop(child)))
+
+    def noted(child: Child) -> None:
+        order.append(child.name)
+        stop(child)
+
+    monkeypatch.setattr(Child, "stop", noted)
     children.stop()
     assert order == ["worker", "web"]
 
@@ -101,12 +106,17 @@ def test_only_the_end_of_a_log_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", processes.STOP_SIGNALS)
 def test_the_first_signal_stops_and_further_ones_do_not_disturb_the_cleaning(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), interruptible():
+    with pytest.raises(KeyboardInterrupt):
+        signalled_twice(number)
+    assert signal.getsignal(number) == before
+
+
+def signalled_twice(number: signal.Signals) -> None:
+    with interruptible():
         try:
             signal.raise_signal(number)
         finally:
             signal.raise_signal(number)
-    assert signal.getsignal(number) == before
 
 
 def test_a_program_of_ours_is_this_python(modules: Modules) -> None:

@@ -225,12 +225,14 @@ def _through_the_front(hook: Hook, body: bytes, **environ: object) -> str:
     return statuses[0]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_chunked_body_is_read(hook: Hook) -> None:
     chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     assert _through_the_front(hook, body_of(layer_event()), **chunked).startswith("204")
     assert InboxEvent.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_body_over_the_limit_is_refused(hook: Hook) -> None:
     body = body_of(layer_event(text="x" * 300_000))
     assert _through_the_front(hook, body, CONTENT_LENGTH=str(len(body))).startswith("413")

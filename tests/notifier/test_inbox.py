@@ -1,0 +1,287 @@
+"""Draining the inbox: everything of an event or nothing of it, and a bad one alone."""
+
+import base64
+import random
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from notifier.models import Conversation, Hook, InboxEvent, Message, Receipt, ReceiptCheck
+from notifier.platforms.layer import LayerPlatform
+from notifier.services import inbox, merging
+from notifier.sql import database_now
+from notifier.wire import Unreadable
+from tests.factories import chat_app, deliver, drain, forget, layer_event, receipts_hook, run_stage
+from tests.notifier.listeners import Rings
+from tests.threads import together
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hook(db: None) -> Hook:
+    return receipts_hook()
+
+
+def failed() -> list[str | None]:
+    return list(InboxEvent.objects.filter(state=InboxEvent.State.FAILED).values_list("error", flat=True))
+
+
+def test_a_drained_event_leaves_only_its_effects(client: Client, hook: Hook) -> None:
+    deliver(client, hook, layer_event(text="Hello", recipients={"ben": "sent"}))
+    assert drain() == 1
+    assert not InboxEvent.objects.exists()
+    message = Message.objects.get()
+    assert (message.text, message.sender_id) == ("Hello", "ann")
+    assert list(Receipt.objects.values_list("user_id", "rank")) == [("ben", 0)]
+    assert ReceiptCheck.objects.count() == 1
+
+
+def test_a_repeat_after_draining_changes_nothing(client: Client, hook: Hook) -> None:
+    event = layer_event()
+    for _ in range(2):
+        deliver(client, hook, event)
+        drain()
+        ReceiptCheck.objects.all().delete()
+    assert Message.objects.count() == 1
+    assert not ReceiptCheck.objects.exists()
+
+
+def test_a_text_in_base64_is_read(client: Client, hook: Hook) -> None:
+    body = base64.b64encode("Grüße 👋".encode()).decode()
+    parts = [{"mime_type": "text/plain", "body": body, "encoding": "base64"}]
+    deliver(client, hook, layer_event(parts=parts))
+    drain()
+    assert Message.objects.get().text == "Grüße 👋"
+
+
+def test_five_hundred_recipients_in_one_event(client: Client, hook: Hook) -> None:
+    deliver(client, hook, layer_event(recipients={f"user-{number}": "sent" for number in range(500)}))
+    drain()
+    assert Receipt.objects.count() == 500
+
+
+def test_a_bots_message_gets_no_check(client: Client, hook: Hook) -> None:
+    deliver(client, hook, layer_event(bot="Robot"))
+    drain()
+    assert Message.objects.get().sender_name == "Robot"
+    assert not ReceiptCheck.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["announcement.sent", "message.exploded", "Block.created"])
+def test_an_unknown_type_is_drained(client: Client, hook: Hook, kind: str) -> None:
+    deliver(client, hook, layer_event(kind))
+    assert drain() == 1
+    assert not InboxEvent.objects.exists()
+
+
+def test_a_stamp_of_another_age_is_survived(client: Client, hook: Hook) -> None:
+    for year in (1, 9999):
+        deliver(client, hook, layer_event(at=datetime(year, 12, 31, tzinfo=UTC)))
+    assert drain() == 2
+    now = database_now()
+    dues = [check.due_at for check in ReceiptCheck.objects.all()]
+    assert len(dues) == 2
+    assert all(due and due <= now + hook.delay for due in dues)
+    assert {message.sent_at.year for message in Message.objects.all() if message.sent_at} == {1, 9999}
+
+
+@pytest.mark.parametrize(("times", "more"), [(1, 0), (3, 2)])
+def test_a_batch_is_bounded(client: Client, hook: Hook, settings: Any, times: int, more: int) -> None:
+    settings.DRAIN_BATCH = 2
+    for _ in range(times):
+        deliver(client, hook, layer_event())
+    step = inbox.drain()
+    assert (step.done, step.more, step.busy) == (min(times, 2), True, times > 1)
+    assert drain() == times - step.done
+
+
+# Countdowns
+
+
+def test_a_check_is_rung_for_the_second_in_which_it_is_due(
+    client: Client, rings: Rings, django_capture_on_commit_callbacks: Any
+) -> None:
+    hook = receipts_hook(delay=60_000)
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(3):
+            deliver(client, hook, layer_event(at=datetime(2099, 1, 1, tzinfo=UTC)))
+        drain()
+    dues = {int(check.due_at.timestamp()) for check in ReceiptCheck.objects.all() if check.due_at}
+    assert sorted(rings.at("check")) == sorted(dues)
+
+
+def test_what_is_due_after_a_quarter_of_an_hour_is_left_to_the_sweep(
+    client: Client, rings: Rings, django_capture_on_commit_callbacks: Any
+) -> None:
+    hook = receipts_hook(delay=timedelta(minutes=16))
+    with django_capture_on_commit_callbacks(execute=True):
+        deliver(client, hook, layer_event())
+        drain()
+    assert ReceiptCheck.objects.count() == 1
+    assert rings.at("check") == []
+
+
+# Events that cannot be read
+
+
+def _trip(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    whole = LayerPlatform.parse
+
+    def parse(self: LayerPlatform, body: bytes) -> Any:
+        if b"poison" in body:
+            raise error
+        return whole(self, body)
+
+    monkeypatch.setattr(LayerPlatform, "parse", parse)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(Unreadable("event.type is missing"), "event.type is missing"), (KeyError("poison"), "KeyError")],
+)
+def test_an_event_that_trips_its_adapter_fails_alone(
+    client: Client, hook: Hook, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    with monkeypatch.context() as broken:
+        _trip(broken, error)
+        for text in ("one", "poison", "two"):
+            deliver(client, hook, layer_event(text=text))
+        drain()
+        assert Message.objects.count() == 2
+        (why,) = failed()
+        assert reason in (why or "")
+        assert "poison" not in (why or "")
+    assert inbox.redrive([InboxEvent.objects.get().pk]) == 1
+    drain()
+    assert Message.objects.count() == 3
+    assert not InboxEvent.objects.exists()
+
+
+def test_an_event_that_cannot_be_merged_fails_alone(
+    client: Client, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = merging._contents
+
+    def contents(message: Any) -> Any:
+        if message.parts[0].text == "poison":
+            raise OverflowError("date value out of range")
+        return whole(message)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(merging, "_contents", contents)
+        for text in ("one", "poison", "two"):
+            deliver(client, hook, layer_event(text=text))
+        drain()
+    assert Message.objects.count() == 2
+    assert failed() == ["It could not be merged: OverflowError"]
+
+
+@pytest.mark.postgres
+def test_an_event_that_the_database_refuses_fails_alone(client: Client, hook: Hook) -> None:
+    for user in ("ben", "x" * 300, "cid"):
+        deliver(client, hook, layer_event(recipients={user: "sent"}))
+    drain()
+    assert Message.objects.count() == 2
+    assert failed() == ["It could not be merged: StringDataRightTruncation"]
+
+
+def test_an_event_of_a_hook_made_just_now_is_drained(client: Client, hook: Hook) -> None:
+    deliver(client, hook, layer_event())
+    drain()  # this process knows its hooks now
+    new = Hook.objects.create(chat_app=chat_app(), slug="new", name="new", delay=hook.delay)
+    InboxEvent.objects.create(hook=new, key="1", body=b'{"event": {"id": "1", "type": "announcement.sent"}}')
+    drain()
+    assert failed() == []
+    assert not InboxEvent.objects.exists()
+
+
+def test_an_event_whose_hook_cannot_be_used_waits_for_an_operator(client: Client, hook: Hook) -> None:
+    deliver(client, hook, layer_event())
+    Hook.objects.update(report_for_status=["seen"])
+    forget()
+    drain()
+    assert "correct it" in (failed()[0] or "")
+    Hook.objects.update(report_for_status=[])
+    forget()
+    inbox.redrive([InboxEvent.objects.get().pk])
+    drain()
+    assert Message.objects.count() == 1
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("after", ["_messages", "_receipts", "_checks"])
+def test_a_crash_leaves_nothing_half_done(
+    client: Client, hook: Hook, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    for _ in range(3):
+        deliver(client, hook, layer_event())
+    whole = getattr(merging, after)
+
+    def crash(*args: Any) -> None:
+        whole(*args)
+        raise Crash
+
+    with monkeypatch.context() as broken:
+        broken.setattr(merging, after, crash)
+        with pytest.raises(Crash):
+            drain()
+    assert InboxEvent.objects.filter(state=InboxEvent.State.WAITING).count() == 3
+    assert not Conversation.objects.exists()
+    assert not Message.objects.exists()
+    assert not Receipt.objects.exists()
+    assert drain() == 3
+    assert (Message.objects.count(), ReceiptCheck.objects.count()) == (3, 3)
+
+
+# Races
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_share_a_burst(client: Client, hook: Hook, settings: Any) -> None:
+    settings.DRAIN_BATCH = 10
+    for _ in range(60):
+        deliver(client, hook, layer_event())
+    assert sum(together(drain, drain)) == 60
+    assert Message.objects.count() == ReceiptCheck.objects.count() == Receipt.objects.count() == 60
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_meet_at_the_same_rows_do_not_deadlock(client: Client, hook: Hook, settings: Any) -> None:
+    """Two hooks are told of the same messages in opposite order; whoever is blocked only waits."""
+    settings.DRAIN_BATCH = 20
+    other = receipts_hook(hook.chat_app)
+    for round_ in range(4):
+        messages, conversations = [uuid.uuid4() for _ in range(20)], [uuid.uuid4() for _ in range(5)]
+        events = [
+            layer_event(
+                message=message, conversation=conversations[index % 5], recipients={"ben": "sent", "cid": "read"}
+            )
+            for index, message in enumerate(messages)
+        ]
+        events += [
+            layer_event("conversation.updated.participants", conversation=place, participants=["ann", "cid"])
+            for place in conversations
+        ]
+        random.Random(round_).shuffle(events)
+        for event in events:
+            deliver(client, hook, event)
+        for event in reversed(events):
+            deliver(client, other, event)
+        assert sum(together(drain, drain, drain)) == 50
+    assert not InboxEvent.objects.exists()
+    assert Message.objects.count() == 80
+    assert ReceiptCheck.objects.count() == 160
+
+
+def test_a_stage_with_nothing_to_do_says_so(db: None) -> None:
+    assert run_stage("drain") == 0

@@ -1,0 +1,288 @@
+"""Merging: at least once, in any order, and always the same facts in the end."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from notifier.models import ChatApp, Conversation, Departure, Message, Receipt, ReceiptCheck
+from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Part, Rank
+from notifier.services.hooks import live_hooks
+from notifier.services.merging import due_at, merge
+from tests.factories import DELAY, chat_app, receipts_hook
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def facts(key: str = "m1", text: str = "Hello", *, sender: str | None = "ann", **fields: Any) -> MessageFacts:
+    values: dict[str, Any] = {"sender_name": None, "parts": (Part("text/plain", text),), "sent_at": NOW}
+    return MessageFacts(id=key, sender_id=sender, **{**values, **fields})
+
+
+def event(kind: Kind = Kind.SENT, *, seconds: int = 0, message: MessageFacts | None = None, **fields: Any) -> ChatEvent:
+    values: dict[str, Any] = {"key": str(uuid.uuid4()), "type": str(kind), "conversation": "c1"}
+    at = NOW + seconds * SECOND
+    return ChatEvent(kind=kind, at=at, message=message or facts(), **{**values, **fields})
+
+
+def about_conversation(kind: Kind, *, seconds: int = 0, **fields: Any) -> ChatEvent:
+    return ChatEvent(
+        key=str(uuid.uuid4()), type=str(kind), kind=kind, at=NOW + seconds * SECOND, conversation="c1", **fields
+    )
+
+
+def sent(**statuses: Rank) -> ChatEvent:
+    return event(statuses=statuses or {"ben": Rank.SENT})
+
+
+def receipt(seconds: int = 1, **statuses: Rank) -> ChatEvent:
+    return event(Kind.RECEIPT, seconds=seconds, statuses=statuses)
+
+
+def edited(text: str, seconds: int = 1) -> ChatEvent:
+    return event(Kind.EDITED, seconds=seconds, message=facts(text=text))
+
+
+def merged(app: ChatApp, *batches: Sequence[ChatEvent]) -> Message:
+    """Merge batch after batch, with the receipts hooks of the app; the message that they are about."""
+    hooks = [hook for hook in live_hooks().values() if hook.chat_app == app.pk]
+    for batch in batches:
+        merge(app.pk, hooks, [(NOW + SECOND, one) for one in batch])
+    return Message.objects.get(chat_app=app, key="m1")
+
+
+def ranks(message: Message) -> dict[str, int]:
+    return dict(Receipt.objects.filter(message=message).values_list("user_id", "rank"))
+
+
+@pytest.fixture
+def app(db: None) -> ChatApp:
+    return chat_app()
+
+
+# Receipts
+
+
+def test_read_before_sent_stays_read(app: ChatApp) -> None:
+    message = merged(app, [receipt(ben=Rank.READ)], [sent(ben=Rank.SENT, cid=Rank.SENT)])
+    assert ranks(message) == {"ben": Rank.READ, "cid": Rank.SENT}
+    assert message.text == "Hello"
+
+
+def test_an_old_snapshot_does_not_unread(app: ChatApp) -> None:
+    old = receipt(ben=Rank.DELIVERED, cid=Rank.SENT)
+    assert ranks(merged(app, [sent()], [receipt(ben=Rank.READ)], [old])) == {"ben": Rank.READ}
+
+
+def test_the_sender_is_no_recipient(app: ChatApp) -> None:
+    statuses = {"ann": Rank.READ, "ben": Rank.READ}
+    assert ranks(merged(app, [receipt(**statuses)], [sent(**statuses)])) == {"ben": Rank.READ}
+
+
+def test_five_hundred_recipients(app: ChatApp) -> None:
+    everyone = {f"user-{number}": Rank.SENT for number in range(500)}
+    assert ranks(merged(app, [event(statuses=everyone)])) == everyone
+
+
+# Texts
+
+
+def test_parts_are_kept_when_there_is_more_than_a_text(app: ChatApp) -> None:
+    parts = (Part("text/plain", "Look"), Part("image/png"))
+    message = merged(app, [event(message=facts(parts=parts))])
+    assert (message.text, message.all_parts) == ("Look", [("text/plain", "Look"), ("image/png", None)])
+
+
+def test_an_edit_changes_the_text(app: ChatApp) -> None:
+    assert merged(app, [sent()], [edited("Bye")]).text == "Bye"
+
+
+def test_an_edit_that_comes_first_is_not_undone(app: ChatApp) -> None:
+    assert merged(app, [edited("Bye")], [sent()]).text == "Bye"
+
+
+def test_the_newest_edit_counts_whenever_it_comes(app: ChatApp) -> None:
+    assert merged(app, [sent()], [edited("second", 2)], [edited("first", 1)]).text == "second"
+    assert merged(app, [edited("fourth", 4), edited("third", 3)]).text == "fourth"
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_deleted_message_keeps_no_text(app: ChatApp, together: bool, first: bool) -> None:
+    others = [sent(), edited("Bye")]
+    deletion = event(Kind.DELETED)
+    order = [deletion, *others] if first else [*others, deletion]
+    message = merged(app, order) if together else merged(app, *[[one] for one in order])
+    assert message.deleted_at is not None
+    assert (message.text, message.parts) == ("", None)
+
+
+def _everything() -> list[ChatEvent]:
+    return [
+        sent(ben=Rank.SENT, cid=Rank.SENT),
+        receipt(1, ben=Rank.DELIVERED, cid=Rank.SENT),
+        receipt(2, ben=Rank.READ, cid=Rank.DELIVERED),
+        receipt(3, ann=Rank.READ, cid=Rank.READ),
+        edited("second thoughts", 4),
+        edited("third thoughts", 5),
+        event(Kind.DELETED, seconds=6),
+        about_conversation(Kind.OTHER),
+    ]
+
+
+def _final(app: ChatApp) -> tuple[Any, ...]:
+    shown = ("sender_id", "sender_name", "text", "parts", "sent_at", "edited_at", "deleted_at")
+    messages = list(Message.objects.filter(chat_app=app).order_by("key").values_list("key", *shown))
+    found = Receipt.objects.filter(message__chat_app=app)
+    return messages, sorted(found.values_list("message__key", "user_id", "rank"))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_the_order_of_events_changes_nothing(data: st.DataObject) -> None:
+    """Any choice of events, in any order, some twice, in batches of any size, against the same in order, at once."""
+    everything = _everything()
+    chosen = data.draw(st.lists(st.sampled_from(range(len(everything))), unique=True, min_size=1))
+    events = [everything[index] for index in sorted(chosen)]
+    mixed = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events), max_size=4))]))
+    cut = data.draw(st.integers(0, len(mixed)))
+    other = data.draw(st.integers(cut, len(mixed)))
+
+    straight, crooked = chat_app(), chat_app()
+    merge(straight.pk, [], [(NOW, one) for one in events])
+    for batch in (mixed[:cut], mixed[cut:other], mixed[other:]):
+        merge(crooked.pk, [], [(NOW, one) for one in batch])
+    if not any(one.kind is Kind.DELETED for one in events):
+        assert _final(crooked) == _final(straight)
+        return
+    (messages, receipts), (others, other_receipts) = _final(crooked), _final(straight)
+    assert receipts == other_receipts
+    # A tombstone keeps no edit, and whether it saw one is of no interest.
+    assert [(*m[:6], m[7]) for m in messages] == [(*m[:6], m[7]) for m in others]
+
+
+# Checks
+
+
+def checks(hook: Any) -> list[datetime | None]:
+    return list(ReceiptCheck.objects.filter(hook=hook).values_list("due_at", flat=True))
+
+
+def test_a_check_is_planned_once(app: ChatApp) -> None:
+    hook = receipts_hook(app)
+    event_ = sent()
+    message = merged(app, [event_, event_], [event_])
+    assert checks(hook) == [NOW + DELAY]
+    ReceiptCheck.objects.filter(message=message).delete()  # done
+    merged(app, [event_])
+    assert checks(hook) == []
+
+
+def test_each_receipts_hook_has_its_own_check(app: ChatApp) -> None:
+    quick, slow = receipts_hook(app, delay=1000), receipts_hook(app, delay=600000)
+    merged(app, [sent()])
+    assert (checks(quick), checks(slow)) == ([NOW + SECOND], [NOW + timedelta(minutes=10)])
+
+
+def test_a_bots_message_is_not_checked(app: ChatApp) -> None:
+    hook = receipts_hook(app)
+    message = merged(app, [event(message=facts(sender=None, sender_name="Robot"), statuses={"ben": Rank.SENT})])
+    assert (message.sender_id, message.sender_name) == (None, "Robot")
+    assert checks(hook) == []
+
+
+def test_a_message_that_everybody_has_read_is_not_checked(app: ChatApp) -> None:
+    hook = receipts_hook(app)
+    merged(app, [sent(ben=Rank.READ)])
+    assert checks(hook) == []
+
+
+def test_a_status_that_is_reported_may_be_reached_later(app: ChatApp) -> None:
+    hook = receipts_hook(app, report_for_status=["delivered"])
+    merged(app, [sent(ben=Rank.SENT)])
+    assert len(checks(hook)) == 1
+
+
+def test_recipients_may_be_heard_of_later(app: ChatApp) -> None:
+    hook = receipts_hook(app)
+    merged(app, [event(statuses={})], [receipt(ben=Rank.DELIVERED)])
+    assert len(checks(hook)) == 1
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_deleted_message_is_not_checked(app: ChatApp, first: bool) -> None:
+    hook = receipts_hook(app)
+    order = [sent(), event(Kind.DELETED)]
+    merged(app, order if first else order[::-1])
+    assert checks(hook) == []
+
+
+moments = st.datetimes(timezones=st.just(UTC))
+
+
+@pytest.mark.once
+@given(stamp=st.none() | moments, delay=st.timedeltas(timedelta(0), timedelta(days=40)))
+def test_a_check_is_due_neither_before_it_was_received_nor_after_its_delay(
+    stamp: datetime | None, delay: timedelta
+) -> None:
+    due = due_at(stamp, NOW, delay)
+    assert NOW <= due <= NOW + delay
+    if stamp and NOW - delay <= stamp <= NOW:
+        assert due == stamp + delay
+
+
+# Conversations
+
+
+def gone(app: ChatApp) -> set[str]:
+    return set(Departure.objects.filter(conversation__chat_app=app).values_list("user_id", flat=True))
+
+
+def test_who_leaves_is_noted(app: ChatApp) -> None:
+    merged(app, [sent()], [about_conversation(Kind.LEFT, left=["ben"])])
+    assert gone(app) == {"ben"}
+
+
+def test_who_is_missing_among_the_participants_has_left(app: ChatApp) -> None:
+    merged(app, [sent(ben=Rank.SENT, cid=Rank.SENT)], [about_conversation(Kind.LEFT, participants=["ann", "cid"])])
+    assert gone(app) == {"ben"}
+
+
+def test_who_comes_back_is_no_longer_gone(app: ChatApp) -> None:
+    leaving = about_conversation(Kind.LEFT, seconds=1, participants=["ann"])
+    coming = about_conversation(Kind.LEFT, seconds=2, participants=["ann", "ben"])
+    merged(app, [sent()], [leaving], [coming])
+    assert gone(app) == set()
+
+
+def test_an_old_list_of_participants_brings_nobody_back(app: ChatApp) -> None:
+    leaving = about_conversation(Kind.LEFT, seconds=2, participants=["ann"])
+    before = about_conversation(Kind.LEFT, seconds=1, participants=["ann", "ben"])
+    merged(app, [sent()], [leaving], [before])
+    assert gone(app) == {"ben"}
+
+
+def test_of_one_batch_the_later_list_counts(app: ChatApp) -> None:
+    leaving = about_conversation(Kind.LEFT, seconds=1, participants=["ann"])
+    coming = about_conversation(Kind.LEFT, seconds=2, participants=["ann", "ben"])
+    merged(app, [sent(), coming, leaving])
+    assert gone(app) == set()
+
+
+def test_a_title_is_taken_over_also_an_empty_one(app: ChatApp) -> None:
+    merged(app, [sent(), about_conversation(Kind.CONVERSATION, title="")])
+    assert Conversation.objects.get(chat_app=app).title == ""
+    merged(app, [about_conversation(Kind.CONVERSATION, seconds=1, title="Lunch")])
+    assert Conversation.objects.get(chat_app=app).title == "Lunch"
+
+
+def test_a_deleted_conversation_stays_deleted(app: ChatApp) -> None:
+    merged(app, [about_conversation(Kind.DELETED)], [sent()])
+    assert Conversation.objects.get(chat_app=app).deleted_at == NOW

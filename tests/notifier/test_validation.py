@@ -1,0 +1,139 @@
+"""A chat app or hook that could not work is refused when it is saved, with the reason."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import NON_FIELD_ERRORS
+
+from notifier.models import ChatApp, Conversation, Hook
+from notifier.platforms import registry
+from notifier.platforms.base import Can
+from notifier.platforms.layer import LayerPlatform
+from notifier.services.validation import problems_of
+from tests.notifier.layer_webhooks import APP_ID, TOKEN
+
+
+class Mute(LayerPlatform):
+    """A platform that can only tell of events."""
+
+    title = "Mute"
+    can = frozenset({Can.WEBHOOKS})
+
+
+@pytest.fixture
+def mute(monkeypatch: pytest.MonkeyPatch) -> ChatApp:
+    monkeypatch.setitem(registry.PLATFORMS, "mute", f"{__name__}.Mute")
+    return chat_app(platform="mute")
+
+
+def chat_app(**changes: object) -> ChatApp:
+    good = {"slug": "layer", "platform": "layer", "options": {"app_id": APP_ID}, "secrets": {"bearer_token": TOKEN}}
+    return ChatApp(**good | changes)
+
+
+def hook(app: ChatApp | None = None, **changes: object) -> Hook:
+    good: dict[str, object] = {"slug": "layer", "delay": timedelta(minutes=10), "secret": "a secret"}
+    return Hook(chat_app=app or chat_app(), **good | changes)
+
+
+def identities(users: list[str]) -> dict[str, object]:
+    return {}
+
+
+def test_a_good_chat_app_and_hook_have_no_problems() -> None:
+    assert problems_of(chat_app()) == {}
+    assert problems_of(hook()) == {}
+
+
+def test_rows_of_other_models_have_none() -> None:
+    assert problems_of(Conversation()) == {}
+
+
+def test_an_unknown_platform_is_refused_with_the_known_ones() -> None:
+    assert problems_of(chat_app(platform="lyer")) == {
+        "platform": ["There is no chat platform 'lyer': choose one of layer."]
+    }
+
+
+@pytest.mark.parametrize("field", ["options", "secrets"])
+def test_a_misspelt_setting_is_refused_with_the_known_ones(field: str) -> None:
+    (problem,) = problems_of(chat_app(**{field: {"app": "x"}}))[field]
+    assert "'app'" in problem
+    assert ("app_id" if field == "options" else "bearer_token") in problem
+
+
+@pytest.mark.parametrize("value", [["app_id"], {"app_id": 7}])
+def test_settings_of_a_wrong_form_are_refused(value: object) -> None:
+    assert "options" in problems_of(chat_app(options=value))
+
+
+def test_a_refused_secret_is_not_repeated() -> None:
+    assert "12345678" not in str(problems_of(chat_app(secrets={"bearer_token": 12345678})))
+
+
+def test_what_the_adapter_misses_is_told() -> None:
+    (problem,) = problems_of(chat_app(secrets=None))[NON_FIELD_ERRORS]
+    assert "LAYER_BEARER_TOKEN" in problem
+
+
+def test_a_hook_without_a_secret_is_refused() -> None:
+    assert "secret" in problems_of(hook(secret=" , "))
+
+
+def test_a_receipts_hook_is_refused_where_nobody_tells_who_has_read(mute: ChatApp) -> None:
+    problems = problems_of(hook(mute, identities="off"))
+    assert problems == {
+        "kind": [
+            "Mute cannot say who has read a message, which a hook of the kind receipts needs: "
+            "choose another kind or another platform."
+        ]
+    }
+    assert problems_of(hook(mute, identities="off", kind="listen")) == {}
+
+
+def test_identities_of_a_platform_that_tells_none_are_refused(mute: ChatApp) -> None:
+    assert list(problems_of(hook(mute, kind="listen"))) == ["identities"]
+
+
+def test_unknown_events_are_refused_with_the_known_ones() -> None:
+    (problem,) = problems_of(hook(events=["message.sent", "message.reed"]))["events"]
+    assert "'message.reed'" in problem
+    assert "message.read" in problem
+
+
+@pytest.mark.parametrize("events", ["message.sent", [1], None])
+def test_events_that_are_no_list_of_names_are_refused(events: object) -> None:
+    assert "events" in problems_of(hook(events=events))
+
+
+@pytest.mark.parametrize("delay", [None, timedelta(0), timedelta(seconds=-1), timedelta(days=40_000)])
+def test_a_receipts_hook_needs_a_delay_longer_than_zero(delay: timedelta | None) -> None:
+    assert "delay" in problems_of(hook(delay=delay))
+
+
+def test_a_listening_hook_may_have_no_delay() -> None:
+    assert problems_of(hook(kind="listen", delay=timedelta(0))) == {}
+    assert "delay" in problems_of(hook(kind="listen", delay=timedelta(seconds=-1)))
+
+
+@pytest.mark.parametrize("statuses", [["sent", "reed"], "sent"])
+def test_unknown_statuses_are_refused(statuses: object) -> None:
+    assert "report_for_status" in problems_of(hook(report_for_status=statuses))
+
+
+@pytest.mark.parametrize("path", ["", "nowhere.at.all", "tests.notifier.test_validation.APP_ID"])
+def test_an_identity_function_that_is_none_is_refused(path: str) -> None:
+    assert "identity_function" in problems_of(hook(identities="function", identity_function=path))
+
+
+def test_an_identity_function_of_the_project_is_taken() -> None:
+    path = f"{__name__}.{identities.__name__}"
+    assert problems_of(hook(identities="function", identity_function=path)) == {}
+
+
+def test_a_hook_is_looked_at_as_far_as_it_is_filled_in() -> None:
+    assert list(problems_of(Hook(slug="new"))) == ["delay", "secret"]
+
+
+def test_a_hook_of_a_chat_app_with_an_unknown_platform_has_no_further_problems() -> None:
+    assert problems_of(hook(chat_app(platform="lyer"))) == {}
