@@ -82,12 +82,8 @@ def test_a_hook_without_a_secret_is_refused() -> None:
 
 def test_a_receipts_hook_is_refused_where_nobody_tells_who_has_read(mute: ChatApp) -> None:
     problems = problems_of(hook(mute, identities="off"))
-    assert problems == {
-        "kind": [
-            "Mute cannot say who has read a message, which a hook of the kind receipts needs: "
-            "choose another kind or another platform."
-        ]
-    }
+    assert list(problems) == ["kind"]
+    assert problems["kind"][0].startswith("Mute cannot say who has read a message, which a hook of the kind receipts")
     assert problems_of(hook(mute, identities="off", kind="listen")) == {}
 
 
