@@ -55,7 +55,7 @@ test-postgres test-sqlite: test-%: $(VENV)/.dev ## the tests on one of the two; 
 lint: $(VENV)/.dev ## style, types, import rules, migrations, production settings
 	$(BIN)/ruff check --cache-dir .cache/ruff .
 	$(BIN)/ruff format --check --cache-dir .cache/ruff .
-	$(TRIAL) $(BIN)/mypy
+	$(TRIAL) SIMULATOR=on $(BIN)/mypy
 	$(BIN)/lint-imports --cache-dir .cache/imports
 	$(TRIAL) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "notifier",
     "smsbridge",
     *(["smsbridge.simulator"] if SIMULATOR else []),
+    *env.listed("EXTRA_APPS"),  # of a project's own, with receivers and functions (docs/hooks.md)
 ]
 
 # Only for people's pages: calls to /webhooks/ pass by all of these (config/wsgi.py).

@@ -12,5 +12,5 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
 
     The jitter keeps a crowd that failed together from coming back together.
     """
-    longest = min(CAP_SECONDS, BASE_SECONDS * 2 ** min(attempt, 16))
+    longest = min(CAP_SECONDS, BASE_SECONDS * 2.0 ** min(attempt, 16))
     return max(random.uniform(0.5, 1.0) * longest, min(retry_after or 0.0, CAP_SECONDS * 4))  # noqa: S311 (no secret)

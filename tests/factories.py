@@ -184,15 +184,13 @@ def phone(serial: int) -> str:
 
 
 def conversation(app: ChatApp, **fields: Any) -> Conversation:
-    return Conversation.objects.create(
-        chat_app=app, **{"key": f"layer:///conversations/{uuid.uuid4()}", "title": "Tea", **fields}
-    )
+    return Conversation.objects.create(chat_app=app, **{"key": str(uuid.uuid4()), "title": "Tea", **fields})
 
 
 def message(place: Conversation, text: str = "Hello", *, unread_by: Sequence[str] = (BEN,), **fields: Any) -> Message:
     """A message of Ann's in `place`, which those named have not read."""
     values: dict[str, Any] = {
-        "key": f"layer:///messages/{uuid.uuid4()}",
+        "key": str(uuid.uuid4()),
         "sender_id": ANN,
         "sent_at": timezone.now() - timedelta(seconds=1),
     }

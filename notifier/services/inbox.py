@@ -16,6 +16,7 @@ from notifier.runner import Step
 from notifier.services import listening, merging
 from notifier.services.hooks import LiveHook, hooks_with, live_hooks
 from notifier.sql import Ids, Rows, fetch, moment, run
+from notifier.traces import trace
 from notifier.wire import Unreadable
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def _work(claimed: list[tuple[Any, ...]]) -> None:
         except Unreadable as error:
             failed.append((id_, str(error)))
         except Exception as error:  # one event that trips an adapter must not hold up the others
-            log.exception("Event %s of hook %s tripped its adapter.", id_, hook.slug)
+            log.error("Event %s of hook %s tripped its adapter.\n%s", id_, hook.slug, trace(error))
             failed.append((id_, f"The adapter failed: {type(error).__name__}"))
     if read:
         _merge(read)
@@ -137,6 +138,6 @@ def _drain_singly() -> int:
         except OperationalError:
             raise
         except Exception as error:
-            log.warning("Event %s could not be merged (%s); it is set aside.", id_, type(error).__name__)
+            log.error("Event %s could not be merged; it is set aside.\n%s", id_, trace(error))
             _set_aside([(id_, f"It could not be merged: {type(error.__cause__ or error).__name__}")])
     return len(ids)

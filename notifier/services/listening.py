@@ -18,11 +18,12 @@ from django.db.models.functions import Now
 from notifier import doorbell
 from notifier.backoff import MAX_ATTEMPTS, backoff
 from notifier.models import Hook, ListenedEvent
-from notifier.runner import Step
+from notifier.runner import Step, stopping
 from notifier.services.hooks import LiveHook, hooks_with
 from notifier.services.merging import LONGEST_COUNTDOWN
 from notifier.signals import event_received
 from notifier.sql import Ids, Rows, fetch, moment, run
+from notifier.traces import trace
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def tell() -> Step:
     claimed = _claim(claim)
     hooks = hooks_with({row[1] for row in claimed})
     for index, (id_, hook_id, body, attempts) in enumerate(claimed):
-        if time.monotonic() > until:
+        if stopping() or time.monotonic() > until:
             _hand_back([row[0] for row in claimed[index:]], claim)
             break
         _tell_one(id_, claim, hooks.get(hook_id), body, attempts)
@@ -113,7 +114,7 @@ def _claim(claim: uuid.UUID) -> list[tuple[Any, ...]]:
 
 
 def _hand_back(ids: Sequence[int], claim: uuid.UUID) -> None:
-    """Events that were not begun, when telling the others took so long that the claim could run out."""
+    """Events that were not begun, as the process goes down or the claim could run out."""
     run(
         "update notifier_listenedevent set next_at = {now}, claim = null, attempts = attempts - 1"
         " where id {in:ids} and claim = %(claim)s",
@@ -134,7 +135,7 @@ def _tell_one(id_: int, claim: uuid.UUID, hook: LiveHook | None, body: str, atte
             for event in hook.platform.parse(body.encode()):
                 event_received.send(sender=Hook, hook=hook, event=event, body=json.loads(body))
     except Exception as error:  # a project's own code may raise anything; it is told again
-        log.exception("A receiver of event_received failed for event %s.", id_)
+        log.error("A receiver of event_received failed for event %s.\n%s", id_, trace(error))
         _put_off(id_, claim, attempts, f"{type(error).__name__} in a receiver of event_received")
         return
     run(

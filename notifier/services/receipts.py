@@ -23,6 +23,7 @@ from notifier.services.hooks import LiveHook, hooks_with
 from notifier.services.merging import CHECKS, LONGEST_COUNTDOWN
 from notifier.signals import Unread, message_unread
 from notifier.sql import Ids, Rows, fetch, moment, run
+from notifier.traces import trace
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def check() -> Step:
             _tell(open_)
             _delete(open_)
     except Exception as error:  # a receiver of a project's own may raise anything; its check fails alone
-        log.exception("A batch of checks failed (%s); they are done one by one.", type(error).__name__)
+        log.warning("A batch of checks failed (%s); they are done one by one.", type(error).__name__)
         return Step(done=_check_singly(), more=True)
     full = len(claimed) == settings.CHECK_BATCH
     if len(open_) < len(due):
@@ -158,7 +159,7 @@ def _check_singly() -> int:
         except UnusableHook as error:
             _put_off(one[0], one[1], str(error))
         except Exception as error:  # also of the database: a receiver has statements of its own
-            log.exception("The check of message %s for hook %s failed.", one[1], one[0])
+            log.error("The check of message %s for hook %s failed.\n%s", one[1], one[0], trace(error))
             _put_off(one[0], one[1], f"{type(error).__name__} in a receiver of message_unread")
     return len(claimed)
 

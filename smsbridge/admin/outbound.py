@@ -41,7 +41,6 @@ class OutboundSmsAdmin(NamedAdmin[OutboundSms], PhonesAdmin[OutboundSms], FactAd
     search_fields = ["user_id__exact", "vendor_id__exact", "conversation__key__exact"]
     search_help_text = "A whole phone number, user id, vendor's message id or platform's id of a conversation."
     number_fields = ("number__e164",)
-    date_hierarchy = "created_at"
     ordering = ["-id"]  # ids begin with the time
     fieldsets = (
         (None, {"fields": ("in_words", "reason", "code", "text_in_full", "notices_table")}),

@@ -26,8 +26,9 @@ from smsbridge.vendors.base import OwnedNumber, VendorError
 START_SECONDS = 60.0
 LOOK_SECONDS = 0.1
 
-WEB = ["granian", "--interface", "wsgi", "--host", HOST, "--blocking-threads", "4", "--no-ws"]
-WORKER = ["celery", "-A", "config", "worker", "--pool=threads", "--without-gossip", "--without-mingle"]
+# The time-out is for a stop right after the start: a granian worker that does not listen to signals yet would stay.
+WEB = f"granian --interface wsgi --host {HOST} --blocking-threads 4 --no-ws --workers-kill-timeout 3".split()
+WORKER = ["celery", "-A", "config", "worker", "--pool=threads", "--without-gossip", "--without-mingle", "-l", "INFO"]
 BEAT = ["celery", "-A", "config", "beat", "--loglevel=INFO"]
 
 
@@ -102,7 +103,7 @@ def start(stage: Stage, tell: Callable[[str], None]) -> None:
     stage.operator = make_operator(guessable=plan.own_database and plan.web == settings.PUBLIC_URL)
     tell("Starting web, worker and beat")
     children.start("web", [*WEB, "--port", str(plan.port), "config.wsgi:application"])
-    worker = children.start("worker", [*WORKER, f"--hostname=demo-{plan.port}@localhost", "--loglevel=INFO"])
+    worker = children.start("worker", [*WORKER, f"--hostname=demo-{plan.port}@localhost"])
     children.start("beat", BEAT)
     until(stage.world.serves, children, "The web process does not answer")
     tell("Registering the webhooks and the numbers")

@@ -57,7 +57,8 @@ class Composer:
         log.error("%s notices are tried later, as composing raised %s:\n%s", len(tasks), type(error).__name__, where)
         if self._exchange is not None:
             self._exchange.close()  # what is still in flight must not come back among the answers of the next batch
-        put_off(claim, [(task.notice, backoff(task.attempts)) for task in tasks])
+        held = [(task.notice, backoff(task.attempts)) for task in tasks]
+        put_off(claim, held, note=f"Composing raised {type(error).__name__}; the log says where.")
 
     def _address(self, claim: uuid.UUID, tasks: Sequence[Task]) -> list[Letter]:
         """Ask who the people are, and put aside whoever cannot be texted. No transaction is open."""
@@ -95,12 +96,14 @@ def _textable(claim: uuid.UUID, tasks: Sequence[Task], found: People) -> list[Ta
     """Those whose people are known and whose recipient has a phone that may be texted."""
     ready: list[Task] = []
     skipped: list[tuple[int, str, str]] = []
-    later: list[tuple[int, float]] = []
+    later: dict[str, list[tuple[int, float]]] = defaultdict(list)
     opted_out = _opted_out([person.phone for person in found.values() if isinstance(person, Person) and person.phone])
     for task in tasks:
         recipient, sender = found[task.user_id], found.get(task.sender_id or "")
-        if isinstance(recipient, Unavailable) or isinstance(sender, Unavailable):
-            later.append((task.notice, backoff(task.attempts)))
+        if isinstance(recipient, Unavailable):
+            later[recipient.reason].append((task.notice, backoff(task.attempts)))
+        elif isinstance(sender, Unavailable):
+            later[sender.reason].append((task.notice, backoff(task.attempts)))
         elif not recipient.known:
             skipped.append((task.notice, Notice.Reason.NO_IDENTITY, ""))
         elif not recipient.phone:
@@ -110,7 +113,8 @@ def _textable(claim: uuid.UUID, tasks: Sequence[Task], found: People) -> list[Ta
         else:
             ready.append(task)
     skip(claim, skipped)
-    put_off(claim, later)
+    for reason, waiting in later.items():
+        put_off(claim, waiting, note=reason)
     return ready
 
 

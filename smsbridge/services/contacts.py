@@ -1,8 +1,7 @@
 """Contacts: chat users as we may text them, asked for when what we know is too old, written when it changed."""
 
-import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,6 @@ from notifier.services.hooks import LiveHook
 from notifier.services.identities import Found, identities
 from notifier.texts import clean_json, clean_text
 from notifier.transport import Exchange
-from notifier.wire import Unreadable
 from smsbridge.models import Contact
 from smsbridge.phones import to_e164
 
@@ -73,7 +71,7 @@ def people(
 
 
 def _ask(hook: LiveHook, users: Collection[str], exchange: Exchange[str], deadline: float) -> Found:
-    """A source that cannot be asked, such as one with an address that is none, fails for its own users only."""
+    """A source that cannot be asked, such as one whose address is none, fails for its own users only."""
     try:
         return identities(hook, users, exchange, deadline=deadline)
     except (AttributeError, TypeError, ValueError) as error:
@@ -96,22 +94,10 @@ def _read(user: str, reading: Reading[Identity | None] | None, region: str | Non
         if identity is None:
             return Person(user, user, known=False)
         name = clean_text(identity.name)[:255]
-        return Person(user, name or user, to_e164(identity.phone, region) or "", _storable(user, identity.custom))
+        return Person(user, name or user, to_e164(identity.phone, region) or "", clean_json(dict(identity.custom)))
     if reading is None:
         return Unavailable("no answer in time")
     return Unavailable(reading.reason)
-
-
-def _storable(user: str, custom: Mapping[str, Any]) -> dict[str, Any]:
-    """Custom fields as JSON holds them: a function of the project's own may give dates and the like.
-
-    Those that JSON cannot hold at all (not a number, nested without end) are left out together.
-    """
-    try:
-        return dict(clean_json(json.loads(json.dumps(dict(custom), default=str, allow_nan=False))))
-    except (RecursionError, TypeError, Unreadable, ValueError) as error:
-        log.warning("The custom fields of the user %s cannot be kept: %s", user, type(error).__name__)
-        return {}
 
 
 def _store(hook: LiveHook, people: list[Person], stored: dict[str, Contact]) -> None:

@@ -6,12 +6,14 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
+from notifier import doorbell
 from notifier.sql import Ids, Rows, fetch, run, uuid_of
 from notifier.texts import clean_text
 from smsbridge.models import InboundSms, OptOut
 from smsbridge.phones import to_e164
 from smsbridge.services import leases
 from smsbridge.services.accounts import LiveAccount
+from smsbridge.services.replies import STAGE as REPLY
 from smsbridge.vendors.base import DeliveryReceipt, ErrorKind, InboundText, ReceiptState
 
 #: What a receipt makes of the state, and over which states: never backwards, whatever the order of arrival.
@@ -109,4 +111,6 @@ def _reference(text: str) -> object:
 def again(ids: Sequence[int]) -> int:
     """Let inbound texts that found no conversation, or were given up, be tried once more; how many."""
     retried = InboundSms.objects.filter(pk__in=ids, state__in=[InboundSms.State.UNROUTED, InboundSms.State.DEAD])
-    return retried.update(state=InboundSms.State.WAITING, attempts=0, next_at=Now(), reason="", settled_at=None)
+    count = retried.update(state=InboundSms.State.WAITING, attempts=0, next_at=Now(), reason="", settled_at=None)
+    doorbell.ring_on_commit(REPLY)
+    return count

@@ -38,24 +38,27 @@ def decide(hook: LiveHook, unread: Sequence[Unread]) -> None:
 
 
 def skip(claim: uuid.UUID, skipped: Sequence[tuple[int, str, str]]) -> None:
-    """End claimed notices without an SMS: (notice, reason, note)."""
+    """End claimed notices without an SMS: (notice, reason, note). Without a new note an earlier one stays."""
     if skipped:
         run(
-            "update smsbridge_notice set state = 'skipped', reason = done.reason, note = done.note, claim = null"
+            "update smsbridge_notice set state = 'skipped', reason = done.reason, claim = null,"
+            " note = case when done.note = '' then smsbridge_notice.note else done.note end"
             " from {rows:done} where smsbridge_notice.id = done.id and smsbridge_notice.claim = %(claim)s",
             done=Rows({"id": "bigint", "reason": "text", "note": "text"}, list(skipped)),
             claim=claim,
         )
 
 
-def put_off(claim: uuid.UUID, held: Sequence[tuple[int, float]], *, spend: bool = True) -> None:
-    """Let claimed notices wait: (notice, seconds). Without `spend` the try does not count."""
+def put_off(claim: uuid.UUID, held: Sequence[tuple[int, float]], *, spend: bool = True, note: str = "") -> None:
+    """Let claimed notices wait: (notice, seconds). Without `spend` the try does not count. `note` says why."""
     for wait in sorted({seconds for _, seconds in held}):
         run(
-            "update smsbridge_notice set next_at = {now+wait}, claim = null, attempts = attempts - %(back)s"
+            "update smsbridge_notice set next_at = {now+wait}, claim = null, attempts = attempts - %(back)s,"
+            " note = case when %(note)s = '' then note else %(note)s end"
             " where id {in:ids} and claim = %(claim)s",
             wait=wait,
             back=0 if spend else 1,
+            note=note,
             ids=Ids("bigint", [notice for notice, seconds in held if seconds == wait]),
             claim=claim,
         )

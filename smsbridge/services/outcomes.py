@@ -154,7 +154,7 @@ def _row(result: Result, verdict: _Verdict, keep_vendor_id: bool) -> tuple[Any, 
 
 def _entry(result: Result, verdict: _Verdict) -> str | None:
     """What is worth keeping beside the columns: every way but the plain one."""
-    if verdict.state is State.SENT and result.flight.attempts == 1 and not verdict.reason:
+    if verdict.state is State.SENT and result.flight.attempts == 1:
         return None
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
     entry = [moment, verdict.state.value, verdict.reason]

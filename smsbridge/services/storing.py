@@ -72,7 +72,7 @@ def _write_bridge(claim: uuid.UUID, bridge: LiveBridge, letters: Sequence[Letter
             wording = word(bridge, _said(letter), letter.recipient, introduce=introduce)
         except IntroductionError as error:
             log.warning("%s %s notices are tried later.", error, len(letter.tasks))
-            put_off(claim, [(task.notice, backoff(task.attempts)) for task in letter.tasks])
+            put_off(claim, [(task.notice, backoff(task.attempts)) for task in letter.tasks], note=str(error))
             continue
         if wording is None:
             failed += [(task.notice, Notice.Reason.TEMPLATE, "") for task in letter.tasks]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -56,9 +57,7 @@ def crash_at(target: str, *, after: bool = False) -> Iterator[None]:
 
     module, _, name = target.rpartition(".")
     with pytest.MonkeyPatch.context() as patch:
-        import importlib
-
-        holder = importlib.import_module(module)
+        holder = resolve_name(module)
         patch.setattr(holder, name, crashing(getattr(holder, name)))
         with pytest.raises(Crash):
             yield

@@ -176,6 +176,7 @@ def test_it_waits_while_the_platform_does_not_answer_and_loses_nothing(bridge: B
     assert fate(one) == ("waiting", "")
     assert timedelta(seconds=1) < one.next_at - timezone.now() < timedelta(seconds=5)
     assert one.attempts == 1
+    assert "503" in one.note
     make_due(one)
     compose()
     assert fate(one) == ("in_sms", "")
@@ -441,6 +442,7 @@ def test_it_tries_a_failing_introduction_function_again_and_nobody_else_waits(br
     compose()
     assert [fate(stuck)[0], fate(well)[0]] == ["waiting", "in_sms"]
     assert stuck.next_at > timezone.now()
+    assert "moody raised LookupError" in stuck.note
     shy.title = "bold"
     shy.save()
     make_due(stuck)

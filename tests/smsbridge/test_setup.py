@@ -1,6 +1,7 @@
 """`setup` writes the environment into the database, as often as it is run, and only when all of it is good."""
 
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -11,9 +12,9 @@ from django.db import connections
 from pytest_django import Settings
 
 from notifier.models import ChatApp, Hook
-from notifier.services.hooks import live_hook
+from notifier.services.hooks import forget_hooks, live_hook
 from smsbridge.models import Bridge, Number, Pool, VendorAccount
-from smsbridge.services.accounts import live_bridges
+from smsbridge.services.accounts import forget_accounts, live_bridges
 from smsbridge.services.setting_up import Refused, set_up
 from smsbridge.vendors import registry
 from tests.notifier.layer_webhooks import APP_ID, TOKEN
@@ -26,8 +27,13 @@ def env(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 
 @pytest.fixture
-def empty(db: None) -> None:
-    """An empty database, whatever is kept in memory of an earlier one."""
+def empty(db: None) -> Iterator[None]:
+    """An empty database, of which nothing is kept in memory before and after."""
+    forget_hooks()
+    forget_accounts()
+    yield
+    forget_hooks()
+    forget_accounts()
 
 
 def told() -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""How fast the program is, and what becomes of messages when a worker dies: `make bench` (docs/benchmarks.md)."""

@@ -1,0 +1,572 @@
+"""Each SMS is handed to the vendor at most once, and every way that a call can end is told apart."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from notifier.backoff import MAX_ATTEMPTS, backoff
+from notifier.models import Receipt
+from notifier.runner import Step
+from smsbridge.models import Bridge, Lease, Notice, OptOut, OutboundSms
+from smsbridge.services import outcomes, sending
+from tests import factories
+from tests.factories import BENS_PHONE, conversation, message, outbound
+from tests.notifier import servers
+from tests.smsbridge.racing import together
+from tests.smsbridge.stages import compose, send
+from tests.smsbridge.upstreams import Network, after, refused
+
+
+@pytest.fixture(autouse=True)
+def short_time_out(settings: Settings) -> None:
+    settings.HTTP_TIMEOUT_SECONDS = 0.5
+
+
+def now_of(sms: OutboundSms) -> OutboundSms:
+    sms.refresh_from_db()
+    return sms
+
+
+def state_of(sms: OutboundSms) -> str:
+    return now_of(sms).state
+
+
+def make_due(sms: OutboundSms) -> None:
+    OutboundSms.objects.filter(pk=sms.pk).update(next_at=timezone.now() - timedelta(milliseconds=1))
+
+
+def wait_of(sms: OutboundSms) -> float:
+    return (now_of(sms).next_at - timezone.now()).total_seconds()
+
+
+# What the vendor answers
+
+
+def test_it_hands_a_ready_text_to_the_vendor(bridge: Bridge, network: Network) -> None:
+    sms = outbound(bridge)
+    assert send() == 1
+    (told,) = network.requests
+    assert (told["from"], told["to"], told["text"]) == (sms.number.e164, BENS_PHONE, "Ann: Hello")
+    assert told["reference"] == sms.pk.hex
+    assert told["status_url"].endswith(f"/webhooks/sms/{sms.account.slug}/status/")
+    now_of(sms)
+    assert (sms.state, sms.vendor_id, sms.attempts) == ("sent", "v-1", 1)
+    assert sms.sent_at is not None
+    assert sms.log == []
+    assert send() == 0
+    assert len(network.requests) == 1
+
+
+def test_it_leaves_what_is_not_due_alone(bridge: Bridge, network: Network) -> None:
+    outbound(bridge, next_at=timezone.now() + timedelta(minutes=1))
+    assert send() == 0
+    assert network.requests == []
+
+
+def test_it_sends_many_over_few_claims(bridge: Bridge, network: Network) -> None:
+    for index in range(150):
+        outbound(bridge, text=f"{index}")
+    assert send() == 150
+    assert sorted(network.texts, key=int) == [f"{index}" for index in range(150)]
+    assert OutboundSms.objects.filter(state="sent").count() == 150
+
+
+def test_a_refusal_is_final_and_says_why(bridge: Bridge, network: Network) -> None:
+    sms = outbound(bridge)
+    network.script = [refused("30007")]
+    send()
+    now_of(sms)
+    assert (sms.state, sms.code) == ("dead", "30007")
+    assert "filtered" in sms.reason
+    assert sms.settled_at is not None
+    make_due(sms)
+    send()
+    assert len(network.requests) == 1
+
+
+def test_it_comes_back_when_the_vendor_asked_it_to(bridge: Bridge, network: Network) -> None:
+    sms = outbound(bridge)
+    network.script = [servers.answer(429, b"{}", {"Retry-After": "120"})]
+    send()
+    assert state_of(sms) == "ready"
+    assert 115 < wait_of(sms) <= 120
+    assert send() == 0
+    make_due(sms)
+    send()
+    assert (state_of(sms), sms.attempts, len(network.requests)) == ("sent", 2, 2)
+    assert [entry[1] for entry in sms.log] == ["ready", "sent"]
+
+
+@pytest.mark.parametrize(
+    "step", [refused("20003", 401), servers.answer(401), refused("30003"), servers.answer(402), refused("20429", 429)]
+)
+def test_it_tries_again_what_was_certainly_not_accepted(bridge: Bridge, network: Network, step: servers.Step) -> None:
+    sms = outbound(bridge)
+    network.script = [step]
+    send()
+    assert state_of(sms) == "ready"
+    assert 1 < wait_of(sms) < 5
+    assert sms.reason
+    make_due(sms)
+    send()
+    assert state_of(sms) == "sent"
+
+
+def test_it_tries_again_when_the_connection_is_refused(bridge: Bridge, network: Network) -> None:
+    sms = outbound(bridge)
+    account = sms.account
+    account.options = {"url": servers.refusing_url()}
+    account.save()
+    factories.forget()
+    send()
+    assert state_of(sms) == "ready"
+    account.options = {"url": network.url}
+    account.save()
+    factories.forget()
+    make_due(sms)
+    send()
+    assert state_of(sms) == "sent"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        servers.answer(500),
+        servers.answer(503, b"away"),
+        servers.reset,
+        servers.close,
+        servers.hang,
+        servers.hang_in_body,
+        servers.cut_body,
+        servers.garbage,
+        servers.answer(200, b"<html>"),
+        servers.answer(202, b'{"id": 7}'),
+        servers.answer(301, b"", {"Location": "/elsewhere"}),
+    ],
+    ids=lambda step: getattr(step, "__name__", "answer"),
+)
+def test_what_may_have_been_accepted_is_uncertain_and_never_sent_again(
+    bridge: Bridge, network: Network, step: servers.Step
+) -> None:
+    sms = outbound(bridge)
+    network.script = [step]
+    send()
+    now_of(sms)
+    assert sms.state == "uncertain"
+    assert sms.reason
+    assert sms.settled_at is not None
+    make_due(sms)
+    sending.lose_track()
+    assert send() == 0
+    assert len(network.requests) == 1
+
+
+def test_it_gives_up_after_so_many_tries(bridge: Bridge, network: Network) -> None:
+    sms = outbound(bridge)
+    network.script = [servers.answer(429) for _ in range(MAX_ATTEMPTS)]
+    for _ in range(MAX_ATTEMPTS):
+        assert state_of(sms) == "ready"
+        make_due(sms)
+        send()
+    now_of(sms)
+    assert (sms.state, sms.attempts, len(network.requests)) == ("dead", MAX_ATTEMPTS, MAX_ATTEMPTS)
+    assert "Given up" in sms.reason
+
+
+def test_a_text_that_the_vendor_could_not_take_is_not_sent_at_all(bridge: Bridge, network: Network) -> None:
+    sms, other = outbound(bridge, text="x" * 2000), outbound(bridge)
+    send()
+    assert [state_of(sms), state_of(other)] == ["dead", "sent"]
+    assert "1600" in sms.reason
+    assert len(network.requests) == 1
+
+
+def test_somebody_whom_the_vendor_says_opted_out_is_remembered(bridge: Bridge, network: Network) -> None:
+    sms = outbound(bridge)
+    network.script = [refused("21610")]
+    send()
+    assert state_of(sms) == "dead"
+    one = OptOut.objects.get()
+    assert (one.phone, one.source) == (BENS_PHONE, "vendor")
+    assert "21610" in one.note
+
+
+def test_a_vendor_that_repeats_an_id_does_not_fail_the_batch(bridge: Bridge, network: Network) -> None:
+    for _ in range(4):
+        outbound(bridge)
+    network.script = [servers.answer(202, b'{"id": "same"}') for _ in range(3)]
+    send()
+    assert OutboundSms.objects.filter(state="sent").count() == 4
+    assert OutboundSms.objects.filter(vendor_id="same").count() == 1
+    assert len(network.requests) == 4
+
+
+@pytest.mark.parametrize("happen", ["dead", "uncertain", "withdrawn"])
+def test_a_failed_text_does_not_lose_the_introduction(bridge: Bridge, network: Network, happen: str) -> None:
+    Bridge.objects.update(introduction="Hi.")
+    factories.forget()
+    place = conversation(bridge.hook.chat_app)
+    first = message(place, "One")
+    factories.notice(bridge, first)
+    compose()
+    network.script = [refused("30007") if happen == "dead" else servers.answer(500)]
+    if happen == "withdrawn":
+        network.script = []
+        Receipt.objects.update(rank=2)
+    send()
+    assert OutboundSms.objects.get().state == happen
+    factories.notice(bridge, message(place, "Two"))
+    compose()
+    assert OutboundSms.objects.latest("created_at").text == "Hi.\nAnn: Two"
+
+
+def test_a_throttled_text_keeps_its_introduction(bridge: Bridge, network: Network) -> None:
+    sms = outbound(bridge)
+    own = factories.lease(sms.number, conversation(bridge.hook.chat_app), introduced_by=sms)
+    network.script = [servers.answer(429)]
+    send()
+    assert Lease.objects.get(pk=own.pk).introduced_by == sms
+
+
+def test_a_dry_run_does_everything_but_the_call(bridge: Bridge, network: Network) -> None:
+    Bridge.objects.update(dry_run=True)
+    factories.forget()
+    sms = outbound(bridge, [message(conversation(bridge.hook.chat_app))])
+    send()
+    compose()
+    assert network.requests == []
+    assert state_of(sms) == "withdrawn"
+    assert "Dry run" in sms.reason
+    assert OutboundSms.objects.count() == 1
+
+
+# The commit before the call
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_row_says_sending_in_a_commit_before_the_vendor_is_called(bridge: Bridge, network: Network) -> None:
+    sms = outbound(bridge)
+    seen: list[tuple[str, int]] = []
+
+    def look() -> None:
+        seen.append(OutboundSms.objects.values_list("state", "attempts").get(pk=sms.pk))
+        connection.close()
+
+    network.script = [after(look, network.accept)]
+    send()
+    assert seen == [("sending", 1)]
+    assert state_of(sms) == "sent"
+
+
+def test_a_lost_send_becomes_uncertain(bridge: Bridge, network: Network) -> None:
+    own = factories.lease(bridge.pool.numbers.all()[0], conversation(bridge.hook.chat_app))
+    sms = outbound(bridge, number=own.number)
+    Lease.objects.update(introduced_by=sms)
+    sending.claim(10)
+    assert sending.lose_track() == 0, "its worker may still be waiting for the vendor"
+    make_due(sms)
+    assert sending.lose_track() == 1
+    now_of(sms)
+    assert (sms.state, len(network.requests)) == ("uncertain", 0)
+    assert sms.reason
+    assert Lease.objects.get().introduced_by is None
+
+
+def test_a_late_answer_settles_what_had_become_uncertain(bridge: Bridge, network: Network) -> None:
+    sms = outbound(bridge)
+
+    def lose() -> None:
+        make_due(sms)
+        sending.lose_track()
+
+    (flight,) = sending.claim(10)
+    lose()
+    assert state_of(sms) == "uncertain"
+    outcomes.write([sending._result(flight, accepted("v-9"))])
+    assert (state_of(sms), sms.vendor_id) == ("sent", "v-9")
+
+
+def accepted(vendor_id: str) -> Any:
+    from notifier.wire import Response
+
+    return Response(202, {}, json.dumps({"id": vendor_id}).encode())
+
+
+def test_an_answer_that_comes_after_somebody_elses_try_changes_nothing(bridge: Bridge, network: Network) -> None:
+    sms = outbound(bridge)
+    (flight,) = sending.claim(10)
+    OutboundSms.objects.update(state="ready", claim=None)
+    make_due(sms)
+    (newer,) = sending.claim(10)
+    outcomes.write([sending._result(flight, accepted("old"))])
+    assert state_of(sms) == "sending"
+    outcomes.write([sending._result(newer, accepted("new"))])
+    assert (state_of(sms), sms.vendor_id) == ("sent", "new")
+
+
+def test_an_answer_outlives_a_database_that_goes_away(
+    bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sms = outbound(bridge)
+    sender, write = sending.Sender(), outcomes.write
+
+    def away(_: object) -> None:
+        monkeypatch.setattr(outcomes, "write", write)
+        raise OperationalError("the database is starting up")
+
+    monkeypatch.setattr(outcomes, "write", away)
+    with pytest.raises(OperationalError):
+        sender.step()
+    assert state_of(sms) == "sending"
+    sender.step()
+    assert state_of(sms) == "sent"
+    assert len(network.requests) == 1
+
+
+def test_a_price_or_code_that_no_column_holds_does_not_cost_the_outcome(bridge: Bridge, network: Network) -> None:
+    from decimal import Decimal
+
+    from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind
+
+    sms = outbound(bridge)
+    (flight,) = sending.claim(10)
+    error = ErrorInfo("9" * 60, "odd", "", ErrorKind.UNKNOWN)
+    odd = Outcome(kind=OutcomeKind.SENT, vendor_id="v-1", price=Decimal(10) ** 9, error=error)
+    outcomes.write([outcomes.Result(flight, odd)])
+    assert (state_of(sms), sms.vendor_id, sms.price) == ("sent", "v-1", None)
+
+
+# What comes between composing and sending
+
+
+def composed(bridge: Bridge, *texts: str) -> tuple[OutboundSms, list[Notice]]:
+    place = conversation(bridge.hook.chat_app)
+    for index, text in enumerate(texts):
+        factories.notice(bridge, message(place, text, sent_at=timezone.now() - timedelta(seconds=60 - index)))
+    compose()
+    return OutboundSms.objects.get(), list(Notice.objects.order_by("pk"))
+
+
+def read(told: Notice) -> None:
+    Receipt.objects.filter(message=told.message).update(rank=2)
+
+
+def delete(told: Notice) -> None:
+    told.message.deleted_at = timezone.now()
+    told.message.save()
+
+
+def delete_conversation(told: Notice) -> None:
+    told.conversation.deleted_at = timezone.now()
+    told.conversation.save()
+
+
+def leave(told: Notice) -> None:
+    from notifier.models import Departure
+
+    Departure.objects.create(conversation=told.conversation, user_id=told.user_id, left_at=timezone.now())
+
+
+def opt_out(told: Notice) -> None:
+    OptOut.objects.create(phone=BENS_PHONE, source="keyword")
+
+
+def grow_old(told: Notice) -> None:
+    old = timezone.now() - timedelta(hours=13)
+    Notice.objects.update(due_at=old)
+    OutboundSms.objects.update(due_at=old)
+
+
+@pytest.mark.parametrize(
+    ("happen", "reason"),
+    [
+        (read, "read"),
+        (delete, "deleted"),
+        (delete_conversation, "deleted"),
+        (leave, "left"),
+        (opt_out, "opted out"),
+        (grow_old, "too old"),
+    ],
+)
+def test_what_happens_meanwhile_prevents_the_call(
+    bridge: Bridge, network: Network, happen: Callable[[Notice], None], reason: str
+) -> None:
+    sms, (told,) = composed(bridge, "Hello")
+    happen(told)
+    send()
+    assert network.requests == []
+    assert state_of(sms) == "withdrawn"
+    assert sms.reason
+    compose()
+    told.refresh_from_db()
+    assert (told.state, told.reason) == ("skipped", reason)
+    assert (compose(), send(), network.requests) == (0, 0, [])
+
+
+def test_the_other_messages_of_a_withdrawn_text_are_told_again(bridge: Bridge, network: Network) -> None:
+    Bridge.objects.update(introduction="Hi.")
+    factories.forget()
+    sms, (_, second, _) = composed(bridge, "One", "Two", "Three")
+    read(second)
+    send()
+    compose()
+    send()
+    assert network.texts == ["Hi.\nAnn: One\nAnn: Three"]
+    assert state_of(sms) == "withdrawn"
+
+
+@pytest.mark.parametrize("what", ["bridge", "app", "account"])
+def test_a_pause_holds_texts_back_without_spending_tries(bridge: Bridge, network: Network, what: str) -> None:
+    sms, _ = composed(bridge, "Hello")
+    held: Any = {"bridge": bridge, "app": bridge.hook.chat_app, "account": sms.account}[what]
+    held.paused = True
+    held.save()
+    factories.forget()
+    for _ in range(3):
+        make_due(sms)
+        send()
+    assert (state_of(sms), sms.attempts, network.requests) == ("ready", 0, [])
+    held.paused = False
+    held.save()
+    factories.forget()
+    make_due(sms)
+    send()
+    assert (state_of(sms), sms.attempts) == ("sent", 1)
+
+
+def test_paused_texts_do_not_hold_up_the_others(bridge: Bridge, network: Network) -> None:
+    for _ in range(3):
+        outbound(bridge)
+    Bridge.objects.update(paused=True)
+    other = factories.bridge(bridge.hook, bridge.pool)
+    sms = outbound(other)
+    send()
+    assert state_of(sms) == "sent"
+
+
+def test_a_read_that_was_accepted_before_counts_although_it_is_not_drained_yet(
+    bridge: Bridge, network: Network, client: Client
+) -> None:
+    bridge.hook.secret = factories.SECRET
+    bridge.hook.save()
+    message_id = "7a0aefb8-3c97-11e4-baad-164230d1df67"
+    place = conversation(bridge.hook.chat_app)
+    factories.notice(bridge, message(place, key=message_id))
+    read_by_ben = factories.layer_event(
+        "message.read",
+        message=message_id,
+        conversation=place.key,
+        recipients={"ben": "read"},
+        actor="ben",
+    )
+    assert factories.deliver(client, bridge.hook, read_by_ben).status_code == 204
+    compose()
+    assert OutboundSms.objects.count() == 1
+    send()
+    assert (network.requests, OutboundSms.objects.get().state) == ([], "ready")
+    assert OutboundSms.objects.get().attempts == 0
+    factories.drain()
+    OutboundSms.objects.update(next_at=timezone.now() - timedelta(milliseconds=1))
+    send()
+    assert (network.requests, OutboundSms.objects.get().state) == ([], "withdrawn")
+
+
+def test_a_busy_conversation_does_not_starve(bridge: Bridge, network: Network, client: Client) -> None:
+    """Only events accepted before the text was due stand in its way, however often it was looked at since."""
+    place = conversation(bridge.hook.chat_app)
+    key = place.key
+    sms = outbound(bridge, [message(place)])
+    first = factories.layer_event(conversation=key)
+    OutboundSms.objects.update(created_at=timezone.now() + timedelta(seconds=1), next_at=timezone.now())
+    factories.deliver(client, bridge.hook, first)
+    send()
+    assert network.requests == [], "an event of before stands in its way"
+    factories.drain()
+    OutboundSms.objects.update(created_at=timezone.now() - timedelta(seconds=1))
+    factories.deliver(client, bridge.hook, factories.layer_event(conversation=key))
+    make_due(sms)
+    send()
+    assert state_of(sms) == "sent"
+
+
+def test_events_of_other_conversations_do_not_hold_it_up(bridge: Bridge, network: Network, client: Client) -> None:
+    factories.deliver(client, bridge.hook, factories.layer_event())
+    sms = outbound(bridge)
+    send()
+    assert state_of(sms) == "sent"
+
+
+@pytest.mark.parametrize("hours", [-13, 13])
+def test_the_workers_own_clock_decides_nothing(
+    bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    sms = outbound(bridge, [message(conversation(bridge.hook.chat_app))])
+    import datetime as module
+
+    class Wrong(module.datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return module.datetime.now(tz) + timedelta(hours=hours)
+
+    for name in ("smsbridge.services.sending", "smsbridge.services.outcomes"):
+        monkeypatch.setattr(f"{name}.datetime", Wrong)
+    send()
+    assert state_of(sms) == "sent"
+
+
+def test_it_waits_for_what_this_process_does_not_know_yet(bridge: Bridge, network: Network) -> None:
+    """Another process learnt of a new number first: its texts must not stay behind in `sending`."""
+    from smsbridge.services.accounts import live_numbers
+
+    live_numbers()
+    made = factories.Number.objects.create(
+        e164="+15559990001", account=bridge.pool.numbers.all()[0].account, pool=bridge.pool
+    )
+    sms = outbound(bridge, number=made)
+    send()
+    assert state_of(sms) == "sent"
+    assert network.requests[0]["from"] == made.e164
+
+
+def test_an_account_that_cannot_be_used_holds_back_its_own_texts_only(bridge: Bridge, network: Network) -> None:
+    broken = factories.pool(1, account=factories.vendor_account(vendor="unheard of"))
+    stuck, well = outbound(bridge, number=broken.numbers.get()), outbound(bridge)
+    send()
+    assert [state_of(stuck), state_of(well)] == ["ready", "sent"]
+    assert stuck.attempts == 0
+    assert wait_of(stuck) > 5
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_senders_never_send_one_text_twice(bridge: Bridge, network: Network) -> None:
+    for index in range(200):
+        outbound(bridge, text=f"{index}")
+    together([send, send, send])
+    assert sorted(network.texts, key=int) == [f"{index}" for index in range(200)]
+    assert not OutboundSms.objects.exclude(state="sent").exists()
+
+
+def test_it_says_when_the_next_text_is_due(bridge: Bridge) -> None:
+    outbound(bridge, next_at=timezone.now() + timedelta(seconds=30))
+    step: Step = sending.Sender().step()
+    assert step.next_in is not None
+    assert 25 < step.next_in <= 30
+
+
+@given(st.integers(0, 100), st.none() | st.floats(0, 10_000))
+def test_the_pause_before_another_try_is_jittered_within_its_bounds(attempt: int, wished: float | None) -> None:
+    longest = min(15 * 60, 2 * 2 ** min(attempt, 20))
+    wait = backoff(attempt, wished)
+    assert wait >= longest / 2
+    assert wait >= min(wished or 0.0, 3600)
+    assert wait <= max(longest, wished or 0.0)
