@@ -42,7 +42,7 @@ def run(name: str) -> int:
     return runner.run(STAGES[name].stage)
 
 
-def sweep() -> list[str]:
+def sweep(ring: Callable[[str], object] = doorbell.ring) -> list[str]:
     """Repair what a dead worker left, and ring every stage that has something due. Returns the stages rung."""
     for repair in REPAIRS:
         try:
@@ -52,5 +52,5 @@ def sweep() -> list[str]:
     ahead = float(settings.SWEEP_SECONDS)
     rung = [name for name, registered in STAGES.items() if fetch(f"select {registered.due}", ahead=ahead)[0][0]]
     for name in rung:
-        doorbell.ring(name)
+        ring(name)
     return rung

@@ -1,17 +1,29 @@
 """Time-ordered ids that a row can have before it is stored."""
 
 import os
+import threading
 import time
 import uuid
 
+_mutex = threading.Lock()
+_last = 0
+
 
 def uuid7() -> uuid.UUID:
-    """A UUID of version 7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, the rest random.
+    """A UUID of version 7 (RFC 9562, 5.7), each above the one before in this process.
 
-    New rows land at the right-hand end of their index, and a batch knows its ids before it is inserted.
+    48 bits of Unix milliseconds and 12 of their fraction (method 3 of 6.2), the rest random. New rows land at the
+    right-hand end of their index, a batch knows its ids before it is inserted, and their order is that of making.
     """
-    value = int.from_bytes(os.urandom(16), "big")
-    value = (value & ~(0xFFFFFFFFFFFF << 80)) | ((time.time_ns() // 1_000_000) << 80)
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return uuid.UUID(int=value)
+    ticks = _next_ticks()
+    head = (ticks >> 12) << 16 | 0x7 << 12 | (ticks & 0xFFF)
+    tail = int.from_bytes(os.urandom(8), "big") & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=head << 64 | tail)
+
+
+def _next_ticks() -> int:
+    """Units of 1/4096 ms since 1970; one further than the last when the clock has not moved, or was set back."""
+    global _last
+    with _mutex:
+        _last = max(_last + 1, (time.time_ns() << 12) // 1_000_000)
+        return _last

@@ -145,6 +145,9 @@ class Processes:
         return app
 
     def stop(self) -> None:
+        for program in self._programs:  # all at once, and each has its time
+            if program.process.poll() is None:
+                program.process.terminate()
         for program in reversed(self._programs):
             program.stop()
 

@@ -1,8 +1,8 @@
 """What happens in the story, beat by beat.
 
 The order minds the clock: a number stays with a conversation for 25 seconds from its last use (`environment.STORY`).
-So the pool is used up first, while all numbers are taken; "Cake" is answered and written to again while its number is
-still its own; and then "Football", which nobody touched since the second beat, is the first whose number becomes free.
+So the pool is used up early, while all numbers are taken; "Cake" is answered and texted again while its number is
+still its own; and then "Football", of which no SMS came since the second beat, is the first whose number becomes free.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,6 @@ from smsbridge.demo.story import Conversation, Story
 from smsbridge.models import Notice
 
 FIRST_WORDS = "Can you bring the cake on Saturday?"
-TAKEN_UP = "Who comes along to the mountains?"
 
 
 def unread(story: Story) -> None:
@@ -30,7 +29,7 @@ def second_number(story: Story) -> None:
     demand_own_number(story, football)
 
 
-def used_up(story: Story) -> None:
+def not_possible(story: Story) -> None:
     for place in range(3, story.pool + 1):
         words = f"Chapter {place} is for Monday."
         reading = story.talk(f"Book club {place}", story.carla, story.ben)
@@ -38,24 +37,10 @@ def used_up(story: Story) -> None:
         reading.number = story.sms_comes(reading, story.carla, words, introduced=True)
         demand_own_number(story, reading)
     mountains = story.talk("Mountains", story.anna, story.ben)
-    message = story.writes(story.anna, story.ben, mountains, TAKEN_UP)
-    story.not_texted(message, story.ben, Notice.Reason.POOL_USED_UP.label)
-
-
-def prevented(story: Story) -> None:
-    """Dora's message is due last: once that is decided, the other two have had their time."""
-    cake, football = story.conversations["Cake"], story.conversations["Football"]
-    early = story.writes(story.anna, story.ben, cake, "I looked: we have plates.")
-    story.world.read(early, story.ben.user_id)
-    story.transcript.line("Ben reads it in the chat at once.")
-    mistaken = story.writes(story.carla, story.ben, football, "Oops, this was for somebody else.")
-    story.world.delete(mistaken)
-    story.transcript.line("Carla deletes it.")
-    chess = story.talk("Chess", story.anna, story.dora)
-    message = story.writes(story.anna, story.dora, chess, "Your move!")
-    story.not_texted(message, story.dora, Notice.Reason.NO_PHONE.label)
-    story.nothing_more_came()
-    story.transcript.line("Neither of the other two messages came to Ben's phone.")
+    to_ben = story.writes(story.anna, story.ben, mountains, "Who comes along to the mountains?")
+    to_dora = story.writes(story.anna, story.dora, story.talk("Chess", story.anna, story.dora), "Your move!")
+    story.not_texted(to_ben, story.ben, Notice.Reason.POOL_USED_UP.label)
+    story.not_texted(to_dora, story.dora, Notice.Reason.NO_PHONE.label)
 
 
 def reply(story: Story) -> None:
@@ -67,19 +52,28 @@ def reply(story: Story) -> None:
     story.lease_renewed(cake, before)
 
 
-def reuse(story: Story) -> None:
+def prevented(story: Story) -> None:
+    """The third message is due last: when its SMS has come, the other two have had their time."""
     words = "Lovely, see you at 4!"
-    cake = story.conversations["Cake"]
+    cake, football = story.conversations["Cake"], story.conversations["Football"]
+    early = story.writes(story.carla, story.ben, football, "Bring the blue shirts.")
+    story.world.read(early, story.ben.user_id)
+    story.transcript.line("Ben reads it in the chat at once.")
+    mistaken = story.writes(story.carla, story.ben, football, "Oops, this was for somebody else.")
+    story.world.delete(mistaken)
+    story.transcript.line("Carla deletes it.")
     story.writes(story.anna, story.ben, cake, words)
     number = story.sms_comes(cake, story.anna, words, introduced=False)
     story.judge.demand(f"{cake.number}, which stands for this conversation", number == cake.number, number)
-    story.transcript.line("It is the same number, so it needs no introduction, and stands in the same thread.")
+    story.nothing_more_came()
+    story.transcript.line("Only this one came: in its thread, from the same number, which needs no introduction now.")
 
 
 def taken_over(story: Story) -> None:
     words = "We leave on Friday at 6."
     football, mountains = story.conversations["Football"], story.conversations["Mountains"]
     story.lease_expires(football)
+    story.nothing_more_came()
     story.writes(story.anna, story.ben, mountains, words)
     mountains.number = story.sms_comes(mountains, story.anna, words, introduced=True)
     right = mountains.number == football.number
@@ -103,10 +97,9 @@ def demand_own_number(story: Story, conversation: Conversation) -> None:
 BEATS: list[tuple[str, Callable[[Story], None]]] = [
     ("An unread message becomes an SMS", unread),
     ("A second conversation comes from a second number", second_number),
-    ("When every number is taken, that is said", used_up),
-    ("Who reads in time gets no SMS, nor does anybody for a deleted message; who has no phone is shown", prevented),
+    ("When all numbers are taken, or there is no phone, that is shown", not_possible),
     ("The answer appears in the chat", reply),
-    ("The next message comes from the same number", reuse),
+    ("Reading in time or deleting prevents an SMS; the next message comes from the same number", prevented),
     ("A number that has become free is taken over, with an introduction", taken_over),
     ("Nothing else happened", nothing_else),
 ]

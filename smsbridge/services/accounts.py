@@ -11,7 +11,6 @@ from typing import TypeVar
 from django.conf import settings
 from django.db.models import Model
 
-from notifier.services.hooks import LiveHook, hooks_with
 from smsbridge.models import Bridge, Number, VendorAccount
 from smsbridge.templating import Template, compile_template
 from smsbridge.vendors.base import AccountConfig, Vendor
@@ -94,11 +93,6 @@ def live_accounts() -> dict[int, LiveAccount]:
 def live_bridges() -> dict[int, LiveBridge]:
     """Every bridge by primary key, at most five seconds old."""
     return _live().bridges
-
-
-def hook_of(bridge: LiveBridge) -> LiveHook | None:
-    """The bridge's hook, None while it cannot be used; then the bridge is as good as paused."""
-    return hooks_with([bridge.hook]).get(bridge.hook)
 
 
 def live_numbers() -> dict[int, LiveNumber]:

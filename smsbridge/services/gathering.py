@@ -10,10 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from notifier.services.hooks import LiveHook
+from notifier.services.hooks import LiveHook, hooks_with
 from notifier.sql import Ids, Rows, database_now, fetch, moment
 from smsbridge.models import Notice
-from smsbridge.services.accounts import LiveBridge, hook_of, live_bridges
+from smsbridge.services.accounts import LiveBridge, live_bridges
 from smsbridge.services.notices import put_off, skip
 from smsbridge.services.wording import text_of
 
@@ -99,12 +99,13 @@ def _facts(claim: uuid.UUID, claimed: Sequence[tuple[Any, ...]]) -> list[Task]:
 
 def _open(claim: uuid.UUID, rows: Sequence[tuple[Any, ...]]) -> list[Task]:
     bridges, now = live_bridges(), database_now()
+    hooks = hooks_with([bridge.hook for bridge in bridges.values()])
     tasks: list[Task] = []
     skipped: list[tuple[int, str, str]] = []
     held: list[tuple[int, float]] = []
     for row in rows:
         bridge = bridges.get(row[1])
-        hook = hook_of(bridge) if bridge else None
+        hook = hooks.get(bridge.hook) if bridge else None
         if bridge is None or hook is None or bridge.paused:
             held.append((row[0], _PAUSED_SECONDS))
             continue

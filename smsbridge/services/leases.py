@@ -80,12 +80,13 @@ def _renew(wants: Sequence[Want], numbers: Collection[int], lifetime: timedelta)
         " and smsbridge_lease.conversation_id = want.conversation_id and smsbridge_lease.phone = want.phone"
         " and smsbridge_lease.number_id {in:numbers}"
         " returning smsbridge_lease.user_id, smsbridge_lease.conversation_id, smsbridge_lease.id,"
-        " smsbridge_lease.number_id, smsbridge_lease.introduced_by_id is not null",
+        # The bare column: in SQLite 3.40, `returning x is not null` of an UPDATE is true for NULL as well.
+        " smsbridge_lease.number_id, smsbridge_lease.introduced_by_id",
         lifetime=lifetime.total_seconds(),
         want=_rows(wants),
         numbers=Ids("bigint", list(numbers)),
     )
-    return {(user, conversation): Grant(id_, number, bool(told)) for user, conversation, id_, number, told in rows}
+    return {(user, place): Grant(id_, number, told is not None) for user, place, id_, number, told in rows}
 
 
 def _rows(wants: Sequence[Want]) -> Rows:

@@ -3,11 +3,15 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import StringIO
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import requests
 from django.core.management import call_command
+from django.test import override_settings
 
 from smsbridge.demo.environment import vendors
 from smsbridge.demo.stage import have_numbers
@@ -58,6 +62,13 @@ class Town:
         """Run `manage.py` to its end; what it said. Raises RuntimeError unless its exit status is 0."""
         return finished(self.manages(*arguments, **variables))
 
+    def registers(self, command: str, *arguments: str) -> str:
+        """Run a command in this process, which knows nothing of the deployment but its database and public URL."""
+        said = StringIO()
+        with override_settings(PUBLIC_URL=self.url):
+            call_command(command, *arguments, stdout=said)
+        return said.getvalue()
+
     def manages(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
         """Run `manage.py` beside whatever else goes on."""
         return subprocess.Popen(
@@ -69,6 +80,15 @@ class Town:
             text=True,
         )
 
+    def simulator(self, path: str, **content: object) -> Any:
+        """What the simulator's people API answers: to a POST of the content, or to a GET without any."""
+        url = f"{self.url}/simulator/{path}"
+        answer = requests.request(
+            "POST" if content else "GET", url, json=content or None, headers={"X-Simulator": "1"}, timeout=20
+        )
+        answer.raise_for_status()
+        return answer.json()
+
     def person(self, name: str, *, phone: bool = True) -> tuple[str, str]:
         """A new person: user id and phone."""
         serial = next(_serial)
@@ -78,7 +98,8 @@ class Town:
 
     def pair(self) -> "Pair":
         """Anna and Ben, who talk; Ben has a phone."""
-        (anna, _), (ben, phone) = self.person("Anna", phone=False), self.person("Ben")
+        anna, _ = self.person("Anna", phone=False)
+        ben, phone = self.person("Ben")
         return Pair(self, anna, ben, phone, self.world.start_conversation(TITLE, anna, ben))
 
 
@@ -135,19 +156,26 @@ def awaited(question: Callable[[], T], what: str, seconds: float = 20.0) -> T:
 
 
 @contextmanager
-def town(database_url: str, redis_url: str, **variables: str) -> Iterator[tuple[Town, Program]]:
-    """A town and its worker, set up and ready; its rows go with it. The variables are further ones of the environment."""
+def town(
+    database_url: str, redis_url: str, *, before_registration: Callable[[], object] = lambda: None, **variables: str
+) -> Iterator[tuple[Town, Program]]:
+    """A town and its worker, set up and ready; its rows go with it. The variables are further ones of the environment.
+
+    `before_registration` is called when the rows are there, for changes to them.
+    """
     try:
         with started(database_url, redis_url) as processes:
             processes.environment |= environment(processes.url) | variables
             here = Town(processes)
+            setting_up = here.manages("setup")
             processes.web()
-            here.manage("setup")
-            have_numbers(processes.url)
-            registering = here.manages("register_webhooks"), here.manages("register_numbers")
-            worker = processes.worker()
-            for command in registering:
-                finished(command)
-            yield here, worker
+            finished(setting_up)
+            before_registration()
+            with ThreadPoolExecutor() as pool:
+                worker = pool.submit(processes.worker)
+                have_numbers(processes.url)
+                for command in ("register_webhooks", "register_numbers"):
+                    here.registers(command)
+            yield here, worker.result()
     finally:
         call_command("flush", verbosity=0, interactive=False)

@@ -120,18 +120,30 @@ def pending(ground: Ground, kit: Kit, size: Size) -> Measured:
 
 
 def kill(ground: Ground, kit: Kit, size: Size) -> Measured:
-    """kill -9 of one of two workers when 30 % of the texts are out, and another started in its place."""
-    with ground.site(**IMPATIENT) as site:
+    """kill -9 of the only worker when 30 % of the texts are out, and another started in its place."""
+    with ground.site(workers=1, **IMPATIENT) as site:
         warm(site, kit)
-        victim = site.workers[0].process
-        thread = threading.Thread(target=lambda: (victim.wait(), site.worker()))
-        thread.start()
-        shock = f"kill -9 -{victim.pid}"
+        successor = threading.Thread(target=replace, args=[site], daemon=True)
+        successor.start()
+        shock = f"kill -9 -{site.workers[0].process.pid}"
         report = kit.e2e(site.chat_url, n=size.kill, delay=2, latency_ms=50, quiet=PATIENCE, shock=shock)
-        thread.join()
+        successor.join(PATIENCE)
+        if len(site.workers) == 1:
+            raise NotHere(f"The worker was not killed, or has no successor. The first one said:\n{said(site)}")
         eventually(lambda: site.count(UNDONE) == 0, PATIENCE, every=0.5)
         values = aftermath(site, texted(kit), report)
     return Measured(values, report)
+
+
+def replace(site: Site) -> None:
+    """Start another worker as soon as the first one has ended."""
+    site.workers[0].process.wait()
+    site.worker()
+
+
+def said(site: Site) -> str:
+    """The last that the first worker said."""
+    return site.workers[0].output[-4000:]
 
 
 def aftermath(site: Site, sent: list[int], report: dict[str, Any]) -> dict[str, float]:
@@ -164,7 +176,7 @@ def warm(site: Site, kit: Kit) -> None:
     before = stats(kit)["sms"]
     kit.ingest(site.chat_url, n=WARM_UP, first=WARM_UP_FROM, users=WARM_UP_USERS)
     if site.workers and not eventually(lambda: stats(kit)["sms"] - before >= WARM_UP, PATIENCE, every=0.2):
-        raise NotHere(f"The warm-up's texts did not all go out. A worker said:\n{site.workers[0].output[-4000:]}")
+        raise NotHere(f"The warm-up's texts did not all go out. A worker said:\n{said(site)}")
 
 
 def drained(site: Site, checks: int) -> None:

@@ -14,7 +14,7 @@ LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One request: its status, and moments in seconds since the epoch. At a fixed rate, `planned` is when it was due."""
+    """One request: its status, and moments in seconds since the epoch. `planned`: when it was due, at a fixed rate."""
 
     token: int
     status: int
@@ -54,8 +54,10 @@ async def _lane(
 async def _status(reader: asyncio.StreamReader) -> int:
     """The status of the next answer, which is read to its end."""
     head = await reader.readuntil(b"\r\n\r\n")
-    length = LENGTH.search(head)
-    await reader.readexactly(int(length[1]) if length else 0)
+    if b"chunked" in head.lower():
+        await reader.readuntil(b"0\r\n\r\n")
+    elif length := LENGTH.search(head):
+        await reader.readexactly(int(length[1]))
     return int(head.split(b" ", 2)[1])
 
 

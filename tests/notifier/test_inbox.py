@@ -2,6 +2,7 @@
 
 import base64
 import random
+import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,10 +12,10 @@ from django.test import Client
 
 from notifier.models import Conversation, Hook, InboxEvent, Message, Receipt, ReceiptCheck
 from notifier.platforms.layer import LayerPlatform
-from notifier.services import inbox, merging
+from notifier.services import conversations, inbox, merging
 from notifier.sql import database_now
 from notifier.wire import Unreadable
-from tests.factories import chat_app, deliver, drain, forget, layer_event, receipts_hook, run_stage
+from tests.factories import body_of, chat_app, deliver, drain, forget, layer_event, receipts_hook, run_stage
 from tests.notifier.listeners import Rings
 from tests.threads import together
 
@@ -254,33 +255,44 @@ def test_two_workers_share_a_burst(client: Client, hook: Hook, settings: Any) ->
     assert Message.objects.count() == ReceiptCheck.objects.count() == Receipt.objects.count() == 60
 
 
+def _accepted(hook: Hook, events: list[dict[str, Any]]) -> None:
+    InboxEvent.objects.bulk_create(
+        InboxEvent(hook=hook, key=event["event"]["id"], body=body_of(event)) for event in events
+    )
+
+
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_workers_that_meet_at_the_same_rows_do_not_deadlock(client: Client, hook: Hook, settings: Any) -> None:
+@pytest.mark.parametrize("about", ["messages", "conversations"])
+def test_workers_that_meet_at_the_same_rows_do_not_deadlock(
+    hook: Hook, settings: Any, monkeypatch: pytest.MonkeyPatch, about: str
+) -> None:
     """Two hooks are told of the same messages in opposite order; whoever is blocked only waits."""
-    settings.DRAIN_BATCH = 20
+    settings.DRAIN_BATCH = 150
     other = receipts_hook(hook.chat_app)
-    for round_ in range(4):
-        messages, conversations = [uuid.uuid4() for _ in range(20)], [uuid.uuid4() for _ in range(5)]
-        events = [
-            layer_event(
-                message=message, conversation=conversations[index % 5], recipients={"ben": "sent", "cid": "read"}
-            )
-            for index, message in enumerate(messages)
-        ]
-        events += [
-            layer_event("conversation.updated.participants", conversation=place, participants=["ann", "cid"])
-            for place in conversations
-        ]
-        random.Random(round_).shuffle(events)
-        for event in events:
-            deliver(client, hook, event)
-        for event in reversed(events):
-            deliver(client, other, event)
-        assert sum(together(drain, drain, drain)) == 50
+    places = [uuid.uuid4() for _ in range(50)]
+    kind = "conversation.updated.participants"
+    _accepted(hook, [layer_event(kind, conversation=place) for place in places])
+    drain()
+    whole, meet = conversations.known, threading.Barrier(2, timeout=10)
+
+    def known(*args: Any) -> Any:
+        meet.wait()
+        return whole(*args)
+
+    monkeypatch.setattr(conversations, "known", known)
+    for round_ in range(3):
+        if about == "messages":
+            events = [layer_event(conversation=random.choice(places)) for _ in range(150)]
+        else:
+            title = {"conversationName": str(round_)}
+            events = [layer_event(kind, conversation=place, metadata=title) for place in places * 3]
+        random.shuffle(events)
+        _accepted(hook, events)
+        _accepted(other, events[::-1])
+        assert sum(together(drain, drain)) == 300
     assert not InboxEvent.objects.exists()
-    assert Message.objects.count() == 80
-    assert ReceiptCheck.objects.count() == 160
+    assert ReceiptCheck.objects.count() == 2 * Message.objects.count() == (900 if about == "messages" else 0)
 
 
 def test_a_stage_with_nothing_to_do_says_so(db: None) -> None:

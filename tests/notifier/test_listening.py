@@ -1,6 +1,7 @@
 """Listening hooks: every event is told to the project's own code, once, unless a receiver refuses it."""
 
 import time
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.test import Client
 from notifier.backoff import MAX_ATTEMPTS
 from notifier.models import Hook, ListenedEvent
 from notifier.services import listening
+from notifier.signals import event_received
 from notifier.sql import database_now
 from tests.factories import chat_app, deliver, drain, layer_event, listening_hook, run_stage
 from tests.notifier.listeners import Rings, Told
@@ -148,7 +150,7 @@ def test_an_event_of_a_hook_made_just_now_is_told(client: Client, told: Told, ho
 def test_a_claim_that_ran_out_is_taken_by_another(client: Client, told: Told, hook: Hook) -> None:
     deliver(client, hook, layer_event())
     drain()
-    listening._claim(listening.uuid.uuid4())  # and the worker dies
+    listening._claim(uuid.uuid4())  # and the worker dies
     run_stage("listen")
     assert told.events == []
     make_due()
@@ -161,17 +163,17 @@ def test_slow_receivers_do_not_outlast_the_claim(
 ) -> None:
     """Halfway through the claim's time, what was not begun is handed back untouched."""
     clock = [time.monotonic()]
-    monkeypatch.setattr(listening.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
     def slow(**_: Any) -> None:
         clock[0] += settings.CLAIM_SECONDS
 
-    listening.event_received.connect(slow)
+    event_received.connect(slow)
     for _ in range(5):
         deliver(client, hook, layer_event())
     drain()
     listening.tell()
-    listening.event_received.disconnect(slow)
+    event_received.disconnect(slow)
     assert len(told.events) == 3
     left = ListenedEvent.objects.filter(state="waiting")
     assert list(left.values_list("attempts", "claim")) == [(0, None)] * 2
@@ -210,6 +212,5 @@ def test_what_was_not_told_is_not_forgotten(client: Client, hook: Hook) -> None:
 
 def test_the_sweep_forgets_but_not_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "_purged_at", float("-inf"))
-    purged: list[int] = []
-    monkeypatch.setattr(listening, "purge", lambda: purged.append(1) or 1)
+    monkeypatch.setattr(listening, "purge", lambda: 1)
     assert [listening.purge_hourly() for _ in range(3)] == [1, 0, 0]

@@ -29,7 +29,7 @@ def hook(db: None) -> Hook:
     return receipts_hook(delay=0)
 
 
-def said(hook: Hook, text: str = "Hello", **ranks: int) -> Message:
+def said(hook: Hook, **ranks: int) -> Message:
     """A message that is due, with a conversation of its own; its recipients are sent (0), delivered (1) or read (2)."""
     number = Message.objects.count()
     now = database_now()
@@ -39,7 +39,7 @@ def said(hook: Hook, text: str = "Hello", **ranks: int) -> Message:
         conversation=conversation,
         key=f"m{number}",
         sender_id="ann",
-        text=text,
+        text="Hello",
         sent_at=now - 10 * SECOND,
     )
     for user, rank in (ranks or {"ben": 0}).items():

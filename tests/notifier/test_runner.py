@@ -1,6 +1,7 @@
 """The runner: no ring is lost while a stage runs, and no failure of the database ends it."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -95,6 +96,18 @@ def test_without_a_runner_a_nudge_says_so() -> None:
     assert not nudge("s")
 
 
+def test_a_ring_after_the_last_look_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It found nothing, waited for nothing, and is about to go: a ring that comes now must make it look again."""
+
+    def late(running: Any, next_in: float | None) -> bool:
+        monkeypatch.undo()
+        assert nudge("s")
+        return False
+
+    monkeypatch.setattr(runner, "_wait", late)
+    assert run(Stage("s", Steps(Step(), Step(done=1)))) == 1
+
+
 def test_no_ring_falls_between_nothing_left_and_not_running() -> None:
     """Rows are put in by one thread and rung for as the doorbell does; each is done by somebody, without a sweep."""
     rows, mutex = [0], threading.Lock()
@@ -167,7 +180,12 @@ def test_any_other_error_ends_the_run_and_the_next_ring_begins_anew() -> None:
 
 def test_it_waits_for_what_is_due_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float | None] = []
-    monkeypatch.setattr(threading.Event, "wait", lambda self, timeout=None: waited.append(timeout) or False)
+
+    def wait(self: threading.Event, timeout: float | None = None) -> bool:
+        waited.append(timeout)
+        return False
+
+    monkeypatch.setattr(threading.Event, "wait", wait)
     steps = Steps(Step(next_in=1.2), Step(next_in=0.0), Step(done=1))
     assert run(Stage("s", steps)) == 1
     assert waited == [1.2, runner._TICK, 0.0]
@@ -181,7 +199,7 @@ def test_it_does_not_wait_for_what_is_due_much_later() -> None:
 
 def test_a_small_batch_is_followed_by_a_pause_and_a_full_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(runner.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
     steps = Steps(Step(done=1, more=True), Step(done=9, more=True, busy=True))
     run(Stage("s", steps, pause=0.05))
     assert slept == [0.05]

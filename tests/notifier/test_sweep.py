@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
 
 from notifier import stages, worker
@@ -84,14 +85,14 @@ def test_a_sweep_that_fails_does_not_end_the_workers_clock(monkeypatch: pytest.M
     settings.SWEEP_SECONDS = 0.0
     tried: list[int] = []
 
-    def sweep() -> None:
+    def sweep(ring: object) -> None:
         tried.append(1)
         if len(tried) == 3:
             worker._stop.set()
         raise ConnectionError
 
     monkeypatch.setattr(stages, "sweep", sweep)
-    monkeypatch.setattr(worker.connections, "close_all", lambda: None)
+    monkeypatch.setattr(connections, "close_all", lambda: None)
     worker._sweep_for_ever()
     worker._stop.clear()
     assert len(tried) == 3
@@ -114,8 +115,7 @@ def test_a_worker_looks_by_itself_without_beat_and_without_a_ring(processes: Pro
 
 def test_beat_makes_a_worker_look(processes: Processes) -> None:
     program = processes.worker(SWEEP_SECONDS="3600")
-    assert program.said("ready.")
-    _waiting_event()
-    assert not eventually(Message.objects.exists, 1.0)  # its own clock will not come in this hour
     processes.beat(SWEEP_SECONDS="0.5")
+    assert eventually(lambda: program.output.count("Task notifier.tasks.sweep") >= 4), program.output
+    _waiting_event()  # its own clock came at its start and will not come again in this hour
     assert eventually(Message.objects.exists)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from django.db import OperationalError, transaction
@@ -174,7 +176,8 @@ def test_it_keeps_what_another_worker_linked_a_moment_ago(bridge: Bridge, monkey
     """Between our look and our write, another worker linked the same conversation: its number is ours as well."""
     (place,) = places(bridge, 1)
     numbers = numbers_of(bridge)
-    look, theirs = leases._choose, []
+    look = leases._choose
+    theirs: list[Lease] = []
 
     def looked_too_early(*args: object) -> object:
         if not theirs:
@@ -184,6 +187,25 @@ def test_it_keeps_what_another_worker_linked_a_moment_ago(bridge: Bridge, monkey
     monkeypatch.setattr(leases, "_choose", looked_too_early)
     assert number_of(grant(place, numbers)) == numbers[2].pk
     assert Lease.objects.get().pk == theirs[0].pk
+
+
+def test_it_goes_on_looking_while_others_take_one_number_after_another(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eleven numbers are lost to other conversations of this phone, each at the last moment; the twelfth is ours."""
+    numbers = list(factories.pool(12).numbers.order_by("pk"))
+    ours, *others = places(bridge, 12)
+    choose = leases._choose
+
+    def overtaken(*args: Any) -> list[leases._Choice]:
+        chosen = choose(*args)
+        if others:
+            lease(Number.objects.get(pk=chosen[0].number), others.pop())
+        return chosen
+
+    monkeypatch.setattr(leases, "_choose", overtaken)
+    assert grant(ours, numbers) is not None
+    assert Lease.objects.count() == 12
 
 
 # What a text that came in belongs to
@@ -204,15 +226,17 @@ def test_it_routes_by_number_and_phone(bridge: Bridge) -> None:
 
 
 def test_it_routes_nothing_by_a_link_that_had_expired_when_the_text_came(bridge: Bridge) -> None:
+    (place,) = places(bridge, 1)
     number, *_ = numbers_of(bridge)
-    lease(number, *places(bridge, 1), lasts=-60)
+    lease(number, place, lasts=-60)
     assert link_of(number) is None
     assert link_of(number, ago=120) == "ben"
 
 
 def test_it_routes_nothing_by_a_link_made_for_another_conversation_since(bridge: Bridge) -> None:
+    (place,) = places(bridge, 1)
     number, *_ = numbers_of(bridge)
-    lease(number, *places(bridge, 1), linked_at=timezone.now() - timedelta(seconds=10))
+    lease(number, place, linked_at=timezone.now() - timedelta(seconds=10))
     assert link_of(number, ago=20) is None
     assert link_of(number, ago=5) == "ben"
 
@@ -241,7 +265,7 @@ def insisting(place: Conversation, numbers: Sequence[Number], user: str = "ben")
 @pytest.mark.django_db(transaction=True)
 def test_it_gives_as_many_links_as_there_are_numbers_to_twelve_at_once(bridge: Bridge) -> None:
     numbers = list(factories.pool(8).numbers.order_by("pk"))
-    granted = together([lambda place=place: insisting(place, numbers) for place in places(bridge, 12)])
+    granted = together([partial(insisting, place, numbers) for place in places(bridge, 12)])
     given = [one.number for one in granted if one is not None]
     assert sorted(given) == [number.pk for number in numbers]
 
@@ -261,7 +285,7 @@ def test_it_lets_one_of_eight_take_an_expired_number_over(bridge: Bridge) -> Non
     old, *new = places(bridge, 9)
     (number, *_) = numbers_of(bridge)
     lease(number, old, lasts=-60)
-    granted = together([lambda place=place: insisting(place, [number]) for place in new])
+    granted = together([partial(insisting, place, [number]) for place in new])
     assert [one.number for one in granted if one] == [number.pk]
     assert Lease.objects.get().conversation in new
 

@@ -1,0 +1,109 @@
+"""What a vendor's answer makes of a text, whatever the answer."""
+
+import logging
+import uuid
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from notifier.backoff import MAX_ATTEMPTS
+from smsbridge.models import Bridge, OptOut, OutboundSms
+from smsbridge.services import outcomes, sending
+from smsbridge.services.outcomes import Flight, Result
+from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind
+from tests.factories import BENS_PHONE, outbound
+
+
+def error(kind: ErrorKind) -> ErrorInfo:
+    return ErrorInfo("17", "the words of the vendor", "", kind)
+
+
+def flight_of(bridge: Bridge) -> tuple[OutboundSms, Flight]:
+    sms = outbound(bridge)
+    (flight,) = sending.claim(1)
+    return sms, flight
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (Outcome(kind=OutcomeKind.SENT, vendor_id="v"), "sent"),
+        (Outcome(kind=OutcomeKind.UNCERTAIN), "uncertain"),
+        (Outcome(kind=OutcomeKind.THROTTLED), "ready"),
+        (Outcome(kind=OutcomeKind.REFUSED), "dead"),
+        (Outcome(kind=OutcomeKind.REFUSED, error=error(ErrorKind.RECIPIENT)), "dead"),
+        (Outcome(kind=OutcomeKind.REFUSED, error=error(ErrorKind.UNKNOWN)), "dead"),
+        (Outcome(kind=OutcomeKind.REFUSED, error=error(ErrorKind.OPTED_OUT)), "dead"),
+        (Outcome(kind=OutcomeKind.REFUSED, error=error(ErrorKind.ACCOUNT)), "ready"),
+        (Outcome(kind=OutcomeKind.REFUSED, error=error(ErrorKind.TEMPORARY)), "ready"),
+        (Outcome(kind=OutcomeKind.UNCERTAIN, error=error(ErrorKind.TEMPORARY)), "uncertain"),
+    ],
+)
+def test_each_outcome_has_its_state(bridge: Bridge, outcome: Outcome, state: str) -> None:
+    sms, flight = flight_of(bridge)
+    outcomes.write([Result(flight, outcome)])
+    sms.refresh_from_db()
+    assert sms.state == state
+    assert (sms.settled_at is not None) == (state in ("dead", "uncertain"))
+    assert sms.reason or state in ("sent", "ready")
+
+
+def test_the_vendors_own_count_and_price_are_kept(bridge: Bridge) -> None:
+    sms, flight = flight_of(bridge)
+    outcome = Outcome(kind=OutcomeKind.SENT, vendor_id="v", segments=3, price=Decimal("0.0321"))
+    outcomes.write([Result(flight, outcome)])
+    sms.refresh_from_db()
+    assert (sms.segments, sms.price) == (3, Decimal("0.0321"))
+
+
+def test_many_are_written_at_once(bridge: Bridge, django_assert_max_num_queries: object) -> None:
+    for _ in range(20):
+        outbound(bridge)
+    results = [
+        Result(flight, Outcome(kind=OutcomeKind.SENT, vendor_id=f"v-{index}"))
+        for index, flight in enumerate(sending.claim(20))
+    ]
+    with django_assert_max_num_queries(6):  # type: ignore[operator]
+        outcomes.write(results)
+    assert OutboundSms.objects.filter(state="sent").count() == 20
+
+
+def test_a_result_that_has_lost_its_claim_changes_nothing(bridge: Bridge) -> None:
+    sms, flight = flight_of(bridge)
+    OutboundSms.objects.update(claim=uuid.uuid4())
+    outcomes.write([Result(flight, Outcome(kind=OutcomeKind.SENT, vendor_id="v"))])
+    sms.refresh_from_db()
+    assert (sms.state, sms.vendor_id) == ("sending", None)
+
+
+def test_a_repeated_id_is_said_without_phone_or_text(bridge: Bridge, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        outbound(bridge)
+    results = [Result(one, Outcome(kind=OutcomeKind.SENT, vendor_id="same")) for one in sending.claim(2)]
+    with caplog.at_level(logging.WARNING):
+        outcomes.write(results)
+    assert OutboundSms.objects.filter(state="sent").count() == 2
+    assert "already taken" in caplog.text
+    assert BENS_PHONE not in caplog.text
+
+
+def test_an_opt_out_that_is_known_already_is_not_doubled(bridge: Bridge) -> None:
+    for _ in range(2):
+        outbound(bridge)
+    flights = sending.claim(2)
+    OptOut.objects.create(phone=BENS_PHONE, source="keyword")
+    refused = Outcome(kind=OutcomeKind.REFUSED, error=error(ErrorKind.OPTED_OUT))
+    outcomes.write([Result(flight, refused) for flight in flights])
+    assert OptOut.objects.get().source == "keyword"
+    assert OutboundSms.objects.filter(state="dead").count() == 2
+
+
+@pytest.mark.parametrize(("attempts", "state"), [(MAX_ATTEMPTS - 1, "ready"), (MAX_ATTEMPTS, "dead")])
+def test_the_last_try_is_the_last(bridge: Bridge, attempts: int, state: str) -> None:
+    sms = outbound(bridge, attempts=attempts - 1)
+    (flight,) = sending.claim(1)
+    outcomes.write([Result(flight, Outcome(kind=OutcomeKind.THROTTLED, retry_after=5))])
+    sms.refresh_from_db()
+    assert sms.state == state
+    assert state == "dead" or sms.next_at > timezone.now()
