@@ -205,6 +205,10 @@ class OutboundSms(models.Model):
         indexes = [
             # send_sms claims what is due; sweep looks for sends that ran out
             models.Index(fields=["state", "next_at"], name="outbound_due", condition=Q(state__in=["ready", "sending"])),
+            # send_sms keeps the texts of one thread in order
+            models.Index(
+                fields=["phone", "number"], name="outbound_in_order", condition=Q(state__in=["ready", "sending"])
+            ),
             # the operator's list of what needs a decision
             models.Index(fields=["state"], name="outbound_open", condition=Q(state__in=["uncertain", "dead"])),
         ]

@@ -49,7 +49,8 @@ class Sender:
         written_at, done, empty = time.monotonic(), 0, False
         until = written_at + _LONGEST_STEP
         while not empty or exchange.in_flight:
-            empty = empty or runner.stopping() or time.monotonic() > until
+            over = runner.stopping() or time.monotonic() > until
+            empty = empty or over
             if not empty and exchange.in_flight <= settings.SEND_WINDOW - _LEAST_CLAIM:
                 flights = claim(settings.SEND_WINDOW - exchange.in_flight)
                 empty = not flights
@@ -59,7 +60,8 @@ class Sender:
             if finished and _is_time(len(finished), written_at, exchange.in_flight):
                 outcomes.write(finished)
                 finished.clear()
-                written_at = time.monotonic()
+                # A text that left lets the next one of its thread be claimed.
+                written_at, empty = time.monotonic(), over
         return Step(done=done, more=bool(done), busy=done > settings.SEND_WINDOW, next_in=_seconds_to_next())
 
     def _opened(self) -> Exchange[Flight]:
@@ -103,9 +105,13 @@ def claim(limit: int) -> list[Flight]:
 
 
 def _due(limit: int) -> list[tuple[Any, ...]]:
+    """Due texts, of each thread on a phone only the oldest: what was said first arrives first."""
     return fetch(
         "select s.id, s.account_id, s.number_id, s.bridge_id, {now} from smsbridge_outboundsms s"
-        " where s.state = 'ready' and s.next_at <= {now} order by s.next_at limit %(limit)s {lock:s}",
+        " where s.state = 'ready' and s.next_at <= {now} and not exists (select 1 from smsbridge_outboundsms e"
+        "   where e.phone = s.phone and e.number_id = s.number_id and coalesce(e.bridge_id, 0) = coalesce(s.bridge_id, 0)"
+        "   and e.state in ('ready', 'sending') and e.id < s.id)"
+        " order by s.next_at limit %(limit)s {lock:s}",
         limit=limit,
     )
 

@@ -566,3 +566,39 @@ def test_the_pause_before_another_try_is_jittered_within_its_bounds(attempt: int
     assert wait >= longest / 2
     assert wait >= min(wished or 0.0, 3600)
     assert wait <= max(longest, wished or 0.0)
+
+
+# The order of a thread on a phone
+
+
+def test_texts_of_one_thread_leave_in_the_order_of_their_making(bridge: Bridge, network: Network) -> None:
+    for index in range(12):
+        outbound(bridge, text=f"{index}")
+    send()
+    assert network.texts == [f"{index}" for index in range(12)]
+
+
+def test_a_text_waits_for_the_one_before_it_that_is_tried_again(bridge: Bridge, network: Network) -> None:
+    network.script = [refused("20429", 429)]
+    first, second = outbound(bridge, text="first"), outbound(bridge, text="second")
+    send()
+    assert network.texts == ["first"]
+    assert state_of(second) == "ready"
+    make_due(first)
+    send()
+    assert network.texts == ["first", "first", "second"]
+
+
+def test_a_text_that_is_settled_holds_up_nobody(bridge: Bridge, network: Network) -> None:
+    network.script = [servers.reset, refused("30007")]
+    for word in ("uncertain", "dead", "sent"):
+        outbound(bridge, text=word)
+    send()
+    assert network.texts == ["uncertain", "dead", "sent"]
+
+
+def test_another_thread_is_not_held_up(bridge: Bridge, network: Network) -> None:
+    outbound(bridge, text="later", next_at=timezone.now() + timedelta(minutes=1))
+    outbound(bridge, text="elsewhere", number=Number.objects.exclude(pk=bridge.pool.numbers.order_by("pk")[0].pk)[0])
+    send()
+    assert network.texts == ["elsewhere"]
