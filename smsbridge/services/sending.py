@@ -109,8 +109,8 @@ def _due(limit: int) -> list[tuple[Any, ...]]:
     return fetch(
         "select s.id, s.account_id, s.number_id, s.bridge_id, {now} from smsbridge_outboundsms s"
         " where s.state = 'ready' and s.next_at <= {now} and not exists (select 1 from smsbridge_outboundsms e"
-        "   where e.phone = s.phone and e.number_id = s.number_id and coalesce(e.bridge_id, 0) = coalesce(s.bridge_id, 0)"
-        "   and e.state in ('ready', 'sending') and e.id < s.id)"
+        "   where e.phone = s.phone and e.number_id = s.number_id and e.state in ('ready', 'sending') and e.id < s.id"
+        "   and coalesce(e.bridge_id, 0) = coalesce(s.bridge_id, 0))"
         " order by s.next_at limit %(limit)s {lock:s}",
         limit=limit,
     )

@@ -13,9 +13,7 @@ MANY_PARTS = "Зустріч 🍵 о пів на восьму вечора. " * 
 
 
 @pytest.fixture(scope="module", params=["fake", "vonage"])
-def here(
-    request: pytest.FixtureRequest, db: None, database_url: str, redis_server: Redis
-) -> Iterator[Town]:
+def here(request: pytest.FixtureRequest, db: None, database_url: str, redis_server: Redis) -> Iterator[Town]:
     with town(database_url, redis_server.url, SMS_VENDOR=request.param) as (opened, _):
         yield opened
 

@@ -176,5 +176,3 @@ def test_each_answer_stands_once_in_its_conversation_by_its_author(burst: Burst)
         (one.conversation, one.user, f"re: {one.text}") for one in burst.messages
     )
     assert Counter(InboundSms.objects.values_list("state", flat=True)) == {"posted": MESSAGES}
-
-

@@ -1,7 +1,7 @@
 """Workers that die, are asked to go, or stand still in the middle of their work: nothing is sent twice or lost."""
 
+import json
 import signal
-import threading
 from collections import Counter
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ from smsbridge.demo.services import Redis
 from smsbridge.models import Bridge, Notice, OutboundSms
 from tests import factories
 from tests.flows.town import awaited
-from tests.notifier.servers import Peer, Received
+from tests.notifier.servers import Peer, Received, Server, answer, hang
 from tests.processes import Processes, started
-from tests.smsbridge.upstreams import Chat, Network
+from tests.smsbridge.upstreams import Network
 
 LIMITS = {"CLAIM_SECONDS": "2", "SENDING_SECONDS": "2", "HTTP_TIMEOUT_SECONDS": "1.9", "SWEEP_SECONDS": "0.5"}
 PEOPLE = 60
@@ -117,23 +117,20 @@ def test_a_worker_that_is_asked_to_go_finishes_what_it_began_and_leaves_the_rest
 def test_a_second_worker_takes_over_what_one_that_stands_still_had_claimed(
     processes: Processes, bridge: Bridge, vendor: Slow
 ) -> None:
-    """Asking the platform: the first worker's late answer changes nothing."""
-    with Chat() as chat:
-        chat.identities = {factories.BEN: {"display_name": "Ben", "phone_number": factories.BENS_PHONE}}
-        answering = threading.Event()
-        chat.script = [lambda peer, received: (answering.wait(20), chat._identify(factories.BEN, peer, received))[1]]
+    """It stands still while it asks the platform, and when it wakes it changes nothing."""
+    told = json.dumps({"user_id": factories.BEN, "display_name": "Ben", "phone_number": factories.BENS_PHONE})
+    with Server([hang, answer(200, told.encode())]) as platform:
         app = bridge.hook.chat_app
-        app.options |= {"api_url": chat.url}
+        app.options |= {"api_url": platform.url}
         app.save()
         factories.notice(bridge)
         first = processes.worker()
-        assert awaited(lambda: chat.script == [], "the first worker's question")
+        platform.wait_for(requests=1, timeout=20)
         first.process.send_signal(signal.SIGSTOP)
 
         processes.worker()
 
         assert awaited(lambda: states(bridge) == {"sent": 1}, "the second worker's text")
-        answering.set()
         first.process.send_signal(signal.SIGCONT)
         assert first.stop() == 0
     assert vendor.texts == ["Ann: Hello"]
