@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('notifier', '0003_message_edited_at'),
-        ('smsbridge', '0001_initial'),
+        ("notifier", "0003_message_edited_at"),
+        ("smsbridge", "0001_initial"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='outboundsms',
-            index=models.Index(condition=models.Q(('state__in', ['ready', 'sending'])), fields=['phone', 'number'], name='outbound_in_order'),
+            model_name="outboundsms",
+            index=models.Index(
+                condition=models.Q(("state__in", ["ready", "sending"])),
+                fields=["phone", "number"],
+                name="outbound_in_order",
+            ),
         ),
     ]

@@ -7,34 +7,22 @@ from typing import Any
 from notifier.services.hooks import LiveHook
 from notifier.signals import Unread
 from notifier.sql import Ids, Rows, run
-from smsbridge.services.accounts import live_bridges
 
 
 def decide(hook: LiveHook, unread: Sequence[Unread]) -> None:
     """One notice per recipient and bridge of the hook, in the transaction of the check. A known one stays as it is."""
-    rows = sorted(
-        (one.message, one.user_id, bridge.id, one.conversation, one.due_at)
-        for bridge in live_bridges().values()
-        if bridge.hook == hook.id
-        for one in unread
+    run(
+        "insert into smsbridge_notice"
+        " (message_id, user_id, bridge_id, conversation_id, due_at, next_at, state, reason, note, attempts)"
+        " select new.message_id, new.user_id, bridge.id, new.conversation_id, new.due_at, {now}, 'waiting', '', '', 0"
+        " from {rows:new} join smsbridge_bridge bridge on bridge.hook_id = %(hook)s where true"
+        " on conflict (message_id, user_id, bridge_id) do nothing",
+        hook=hook.id,
+        new=Rows(
+            {"message_id": "bigint", "user_id": "text", "conversation_id": "bigint", "due_at": "timestamptz"},
+            sorted((one.message, one.user_id, one.conversation, one.due_at) for one in unread),
+        ),
     )
-    if rows:
-        run(
-            "insert into smsbridge_notice"
-            " (message_id, user_id, bridge_id, conversation_id, due_at, next_at, state, reason, note, attempts)"
-            " select new.message_id, new.user_id, new.bridge_id, new.conversation_id, new.due_at, {now}, 'waiting',"
-            " '', '', 0 from {rows:new} where true on conflict (message_id, user_id, bridge_id) do nothing",
-            new=Rows(
-                {
-                    "message_id": "bigint",
-                    "user_id": "text",
-                    "bridge_id": "bigint",
-                    "conversation_id": "bigint",
-                    "due_at": "timestamptz",
-                },
-                rows,
-            ),
-        )
 
 
 def skip(claim: uuid.UUID, skipped: Sequence[tuple[int, str, str]]) -> None:
