@@ -136,13 +136,18 @@ def claim(limit: int) -> tuple[int, list[Reply]]:
         return len(rows) or 1, _routed(token, rows)
 
 
+#: no earlier text from this phone to this number waits
+_IS_FIRST = (
+    "not exists (select 1 from smsbridge_inboundsms e where e.state = 'waiting' and e.phone = i.phone"
+    " and e.number = i.number and e.id < i.id)"
+)
+
+
 def _claim(token: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
     return fetch(
         "update smsbridge_inboundsms set claim = %(token)s, next_at = {now+lasts}, attempts = attempts + 1"
         " where id in (select i.id from smsbridge_inboundsms i where i.state = 'waiting' and i.next_at <= {now}"
-        "   and not exists (select 1 from smsbridge_inboundsms e where e.state = 'waiting' and e.phone = i.phone"
-        "     and e.number = i.number and e.id < i.id)"
-        "   order by i.next_at limit %(limit)s {lock:i})"
+        f"   and {_IS_FIRST} order by i.next_at limit %(limit)s {{lock:i}})"
         " returning id, account_id, vendor_id, number, phone, text, attempts, received_at, {now}",
         token=token,
         lasts=settings.CLAIM_SECONDS + settings.HTTP_TIMEOUT_SECONDS,
@@ -223,5 +228,8 @@ def _unread(replies: Sequence[Reply]) -> None:
 
 
 def _seconds_to_next() -> float | None:
-    ((next_at, now),) = fetch("select min(next_at), {now} from smsbridge_inboundsms where state = 'waiting'")
+    """Of those that wait for an earlier one nobody knows when they are due."""
+    ((next_at, now),) = fetch(
+        f"select min(i.next_at), {{now}} from smsbridge_inboundsms i where i.state = 'waiting' and {_IS_FIRST}"
+    )
     return None if next_at is None else max((moment(next_at) - moment(now)).total_seconds(), 0.0)

@@ -104,13 +104,18 @@ def claim(limit: int) -> list[Flight]:
         return [_flight(token, row, live_accounts()[row[1]]) for row in rows]
 
 
+#: nothing that was made before it for the same thread on a phone is still to be sent
+_IS_FIRST = (
+    "not exists (select 1 from smsbridge_outboundsms e where e.phone = s.phone and e.number_id = s.number_id"
+    " and e.state in ('ready', 'sending') and e.id < s.id and coalesce(e.bridge_id, 0) = coalesce(s.bridge_id, 0))"
+)
+
+
 def _due(limit: int) -> list[tuple[Any, ...]]:
     """Due texts, of each thread on a phone only the oldest: what was said first arrives first."""
     return fetch(
         "select s.id, s.account_id, s.number_id, s.bridge_id, {now} from smsbridge_outboundsms s"
-        " where s.state = 'ready' and s.next_at <= {now} and not exists (select 1 from smsbridge_outboundsms e"
-        "   where e.phone = s.phone and e.number_id = s.number_id and e.state in ('ready', 'sending') and e.id < s.id"
-        "   and coalesce(e.bridge_id, 0) = coalesce(s.bridge_id, 0))"
+        f" where s.state = 'ready' and s.next_at <= {{now}} and {_IS_FIRST}"
         " order by s.next_at limit %(limit)s {lock:s}",
         limit=limit,
     )
@@ -189,5 +194,8 @@ def lose_track() -> int:
 
 
 def _seconds_to_next() -> float | None:
-    ((next_at, now),) = fetch("select min(next_at), {now} from smsbridge_outboundsms where state = 'ready'")
+    """Of those that wait for an earlier one of their thread nobody knows when they are due."""
+    ((next_at, now),) = fetch(
+        f"select min(s.next_at), {{now}} from smsbridge_outboundsms s where s.state = 'ready' and {_IS_FIRST}"
+    )
     return None if next_at is None else max((moment(next_at) - moment(now)).total_seconds(), 0.0)

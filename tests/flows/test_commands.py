@@ -1,8 +1,11 @@
 """The operator's commands against a running deployment, repeated and several at once."""
 
 from collections.abc import Iterator
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
+from django.test import override_settings
 
 from notifier.models import Hook
 from smsbridge.demo.services import Redis
@@ -37,7 +40,8 @@ def test_a_set_up_that_is_repeated_changes_nothing_and_says_so(here: Town) -> No
 
 
 def test_two_registrations_at_once_register_one_active_webhook(here: Town) -> None:
-    together(*[lambda: here.registers("register_webhooks")] * 2)
+    with override_settings(PUBLIC_URL=here.url):
+        together(*[lambda: call_command("register_webhooks", stdout=StringIO())] * 2)
     (webhook,) = here.simulator("state")["webhooks"]
     assert (webhook["target_url"], webhook["status"]) == (f"{here.url}/webhooks/chat/layer/", "active")
     assert "nothing to do" in here.registers("register_webhooks")

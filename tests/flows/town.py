@@ -63,7 +63,10 @@ class Town:
         return finished(self.manages(*arguments, **variables))
 
     def registers(self, command: str, *arguments: str) -> str:
-        """Run a command in this process, which knows nothing of the deployment but its database and public URL."""
+        """Run a command in this process, which knows nothing of the deployment but its database and public URL.
+
+        Not from several threads: settings are changed meanwhile.
+        """
         said = StringIO()
         with override_settings(PUBLIC_URL=self.url):
             call_command(command, *arguments, stdout=said)

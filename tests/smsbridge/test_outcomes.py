@@ -12,6 +12,7 @@ from smsbridge.models import Bridge, OptOut, OutboundSms
 from smsbridge.services import outcomes, sending
 from smsbridge.services.outcomes import Flight, Result
 from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind
+from tests import factories
 from tests.factories import BENS_PHONE, outbound
 
 
@@ -58,8 +59,8 @@ def test_the_vendors_own_count_and_price_are_kept(bridge: Bridge) -> None:
 
 
 def test_many_are_written_at_once(bridge: Bridge, django_assert_max_num_queries: object) -> None:
-    for _ in range(20):
-        outbound(bridge)
+    for index in range(20):
+        outbound(bridge, phone=factories.phone(index))
     results = [
         Result(flight, Outcome(kind=OutcomeKind.SENT, vendor_id=f"v-{index}"))
         for index, flight in enumerate(sending.claim(20))
@@ -78,19 +79,20 @@ def test_a_result_that_has_lost_its_claim_changes_nothing(bridge: Bridge) -> Non
 
 
 def test_a_repeated_id_is_said_without_phone_or_text(bridge: Bridge, caplog: pytest.LogCaptureFixture) -> None:
-    for _ in range(2):
-        outbound(bridge)
+    for index in range(2):
+        outbound(bridge, phone=factories.phone(index))
     results = [Result(one, Outcome(kind=OutcomeKind.SENT, vendor_id="same")) for one in sending.claim(2)]
     with caplog.at_level(logging.WARNING):
         outcomes.write(results)
     assert OutboundSms.objects.filter(state="sent").count() == 2
     assert "already taken" in caplog.text
-    assert BENS_PHONE not in caplog.text
+    assert factories.phone(0) not in caplog.text
+    assert factories.phone(1) not in caplog.text
 
 
 def test_an_opt_out_that_is_known_already_is_not_doubled(bridge: Bridge) -> None:
-    for _ in range(2):
-        outbound(bridge)
+    for number in bridge.pool.numbers.all()[:2]:
+        outbound(bridge, number=number)
     flights = sending.claim(2)
     OptOut.objects.create(phone=BENS_PHONE, source="keyword")
     refused = Outcome(kind=OutcomeKind.REFUSED, error=error(ErrorKind.OPTED_OUT))

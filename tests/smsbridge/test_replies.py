@@ -420,3 +420,12 @@ def test_it_says_when_the_next_text_is_due(link: Lease) -> None:
     step = replies.Poster().step()
     assert step.next_in is not None
     assert 25 < step.next_in <= 30
+
+
+def test_a_text_that_waits_for_an_earlier_one_does_not_keep_the_worker_busy(link: Lease) -> None:
+    inbound(link.number, next_at=timezone.now() + timedelta(seconds=30))
+    inbound(link.number)
+    step = replies.Poster().step()
+    assert (step.done, step.more) == (0, False)
+    assert step.next_in is not None
+    assert 25 < step.next_in <= 30

@@ -74,7 +74,7 @@ def test_it_leaves_what_is_not_due_alone(bridge: Bridge, network: Network) -> No
 
 def test_it_sends_many_over_few_claims(bridge: Bridge, network: Network) -> None:
     for index in range(90):
-        outbound(bridge, text=f"{index}")
+        outbound(bridge, text=f"{index}", phone=factories.phone(index))
     assert send() == 90
     assert sorted(network.texts, key=int) == [f"{index}" for index in range(90)]
     assert OutboundSms.objects.filter(state="sent").count() == 90
@@ -201,8 +201,8 @@ def test_somebody_whom_the_vendor_says_opted_out_is_remembered(bridge: Bridge, n
 
 
 def test_a_vendor_that_repeats_an_id_does_not_fail_the_batch(bridge: Bridge, network: Network) -> None:
-    for _ in range(4):
-        outbound(bridge)
+    for index in range(4):
+        outbound(bridge, phone=factories.phone(index))
     network.script = [servers.answer(202, b'{"id": "same"}') for _ in range(3)]
     send()
     assert OutboundSms.objects.filter(state="sent").count() == 4
@@ -444,13 +444,15 @@ def test_a_pause_holds_texts_back_without_spending_tries(bridge: Bridge, network
 
 
 def test_paused_texts_do_not_hold_up_the_others(bridge: Bridge, network: Network) -> None:
-    for _ in range(3):
-        outbound(bridge)
+    """Not even more of them than are claimed at a time."""
+    for index in range(70):
+        outbound(bridge, phone=factories.phone(index))
     Bridge.objects.update(paused=True)
-    other = factories.bridge(bridge.hook, bridge.pool)
-    sms = outbound(other)
-    send()
+    sms = outbound(factories.bridge(bridge.hook, bridge.pool))
+    for _ in range(2):
+        send()
     assert state_of(sms) == "sent"
+    assert len(network.requests) == 1
 
 
 def test_a_read_that_was_accepted_before_counts_although_it_is_not_drained_yet(
@@ -546,7 +548,7 @@ def test_an_account_that_cannot_be_used_holds_back_its_own_texts_only(bridge: Br
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_never_send_one_text_twice(bridge: Bridge, network: Network) -> None:
     for index in range(200):
-        outbound(bridge, text=f"{index}")
+        outbound(bridge, text=f"{index}", phone=factories.phone(index % 50))
     together([send, send, send])
     assert sorted(network.texts, key=int) == [f"{index}" for index in range(200)]
     assert not OutboundSms.objects.exclude(state="sent").exists()
@@ -602,3 +604,12 @@ def test_another_thread_is_not_held_up(bridge: Bridge, network: Network) -> None
     outbound(bridge, text="elsewhere", number=Number.objects.exclude(pk=bridge.pool.numbers.order_by("pk")[0].pk)[0])
     send()
     assert network.texts == ["elsewhere"]
+
+
+def test_a_text_that_waits_for_an_earlier_one_does_not_keep_the_worker_busy(bridge: Bridge) -> None:
+    outbound(bridge, next_at=timezone.now() + timedelta(seconds=30))
+    outbound(bridge)
+    step: Step = sending.Sender().step()
+    assert (step.done, step.more) == (0, False)
+    assert step.next_in is not None
+    assert 25 < step.next_in <= 30
