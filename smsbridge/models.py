@@ -317,6 +317,9 @@ class InboundSms(models.Model):
     text = models.TextField()
     media = models.JSONField(default=list)
     received_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(
+        null=True, help_text="By the vendor's stamp, when it came late: what its number stood for then counts."
+    )
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING, db_default=State.WAITING)
     reason = models.TextField(blank=True, default="", db_default="")
     next_at = models.DateTimeField(db_default=Now())

@@ -1,7 +1,6 @@
 """Texts and receipts that come in: stored before the vendor is answered, each once."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -24,7 +23,9 @@ _MOVES = {
     ReceiptState.UNDELIVERED: ("undelivered", ["sending", "uncertain", "sent"]),
     ReceiptState.EXPIRED: ("undelivered", ["sending", "uncertain", "sent"]),
 }
-RETRY_FOR = timedelta(hours=24)
+_COLUMNS = {"vendor_id": "text", "number": "text", "phone": "text", "body": "text", "stamp": "timestamptz"}
+# Vendors' clocks and ours may differ by seconds; a stamp older than this means that the text was delivered late.
+_LATE_SECONDS = 60.0
 
 
 def accept(account: LiveAccount, texts: Sequence[InboundText]) -> None:
@@ -38,17 +39,20 @@ def accept(account: LiveAccount, texts: Sequence[InboundText]) -> None:
             _address(text.recipient),
             _address(text.sender),
             clean_text("\n".join([text.text, *text.media])).strip(),
+            text.at,
         )
         for text in texts
     ]
     if rows:
         run(
-            "insert into smsbridge_inboundsms (account_id, vendor_id, number, phone, text, media, received_at, state,"
-            " reason, next_at, attempts, user_id, posted_as)"
-            " select %(account)s, new.vendor_id, new.number, new.phone, new.body, '[]', {now}, 'waiting', '', {now}, 0,"
-            " '', '' from {rows:new} where true on conflict (account_id, vendor_id) do nothing",
+            "insert into smsbridge_inboundsms (account_id, vendor_id, number, phone, text, media, received_at, sent_at,"
+            " state, reason, next_at, attempts, user_id, posted_as)"
+            " select %(account)s, new.vendor_id, new.number, new.phone, new.body, '[]', {now},"
+            " case when new.stamp < {now+late} then new.stamp end, 'waiting', '', {now}, 0, '', ''"
+            " from {rows:new} where true on conflict (account_id, vendor_id) do nothing",
             account=account.id,
-            new=Rows({"vendor_id": "text", "number": "text", "phone": "text", "body": "text"}, rows),
+            late=-_LATE_SECONDS,
+            new=Rows(_COLUMNS, rows),
         )
 
 

@@ -148,7 +148,8 @@ def _claim(token: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
         "update smsbridge_inboundsms set claim = %(token)s, next_at = {now+lasts}, attempts = attempts + 1"
         " where id in (select i.id from smsbridge_inboundsms i where i.state = 'waiting' and i.next_at <= {now}"
         f"   and {_IS_FIRST} order by i.next_at limit %(limit)s {{lock:i}})"
-        " returning id, account_id, vendor_id, number, phone, text, attempts, received_at, {now}",
+        " returning id, account_id, vendor_id, number, phone, text, attempts, coalesce(sent_at, received_at),"
+        " received_at, {now}",
         token=token,
         lasts=settings.CLAIM_SECONDS + settings.HTTP_TIMEOUT_SECONDS,
         limit=limit,
@@ -190,7 +191,7 @@ def _hook(chat_app: int) -> LiveHook | None:
 
 
 def _reply(token: uuid.UUID, row: tuple[Any, ...], link: Link, hook: LiveHook) -> Reply:
-    id_, account, vendor_id, _, _, text, attempts, received_at, now = row
+    id_, account, vendor_id, _, _, text, attempts, _, received_at, now = row
     lifetimes = [bridge.lease_lifetime for bridge in live_bridges().values() if bridge.chat_app == link.chat_app]
     key = f"{live_accounts()[account].slug}/{vendor_id}"
     return Reply(

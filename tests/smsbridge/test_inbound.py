@@ -1,14 +1,18 @@
 """Texts and receipts come in: checked, stored once, then answered."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from smsbridge.models import Bridge, InboundSms, Number, VendorAccount
 from smsbridge.services import inbound
+from smsbridge.services.accounts import LiveAccount, live_accounts
+from smsbridge.vendors.base import InboundText
 from tests import factories
 from tests.factories import BENS_PHONE
 from tests.smsbridge.calls import post, receipt, text_to, vonage_call
@@ -18,6 +22,14 @@ from tests.smsbridge.racing import together
 @pytest.fixture
 def number(bridge: Bridge) -> Number:
     return bridge.pool.numbers.order_by("pk")[0]
+
+
+def live(number: Number) -> LiveAccount:
+    return live_accounts()[number.account_id]
+
+
+def inbound_text(number: Number, text: str, **fields: Any) -> InboundText:
+    return InboundText(vendor_id=text, sender=BENS_PHONE, recipient=number.e164, text=text, **fields)
 
 
 def test_it_stores_a_text(number: Number) -> None:
@@ -47,6 +59,13 @@ def test_vonages_probe_of_the_url_is_answered_and_stores_nothing(db: None, clien
     account = factories.vendor_account(vendor="vonage", options={"api_key": "abcd1234"}, secrets={"api_secret": "s"})
     assert client.get(f"/webhooks/sms/{account.slug}/inbound/").status_code == 200
     assert not InboundSms.objects.exists()
+
+
+def test_it_keeps_the_vendors_stamp_of_a_text_that_comes_late(number: Number) -> None:
+    stamp = (timezone.now() - timedelta(hours=2)).replace(microsecond=0)
+    late = inbound_text(number, "late", at=stamp)
+    inbound.accept(live(number), [late, inbound_text(number, "in time", at=timezone.now() - timedelta(seconds=5))])
+    assert dict(InboundSms.objects.values_list("text", "sent_at")) == {"late": stamp, "in time": None}
 
 
 def test_it_stores_a_repeated_text_once(number: Number) -> None:

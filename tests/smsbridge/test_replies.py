@@ -322,6 +322,14 @@ def test_a_text_that_belongs_to_no_conversation_is_kept_visibly(link: Lease, cha
     assert chat.tries == []
 
 
+def test_a_text_that_was_delivered_late_belongs_to_what_its_number_stood_for_then(link: Lease, chat: Chat) -> None:
+    Lease.objects.update(linked_at=timezone.now() - timedelta(hours=1))
+    late = inbound(link.number, sent_at=timezone.now() - timedelta(hours=2))
+    in_time = inbound(link.number)
+    reply()
+    assert (fate(late), fate(in_time)) == ("unrouted", "posted")
+
+
 def test_it_may_be_tried_again_when_it_has_a_conversation(link: Lease, chat: Chat) -> None:
     expired(link)
     sms = inbound(link.number)
