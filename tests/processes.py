@@ -73,6 +73,9 @@ class Program:
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # it writes down where each of its threads stands
+            self.said("most recent call first", 5.0)
+            print(f"{self.name} did not end on SIGTERM. It said:\n{self.output[-8000:]}")  # noqa: T201 (pytest shows it)
             self.kill()
         return self._forget()
 
@@ -111,7 +114,7 @@ class Processes:
         self._redis_url = redis_url
         inherited = {name: value for name, value in os.environ.items() if name != "CELERY_BROKER_URL"}
         own = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "REDIS_KEY_PREFIX": self._prefix}
-        self.environment = {**inherited, **own, "PUBLIC_URL": self.url, "PYTHONUNBUFFERED": "1"}
+        self.environment = {**inherited, **own, "PUBLIC_URL": self.url, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
         self._programs: list[Program] = []
 
     def web(self, port: int | None = None, **environment: str) -> Program:

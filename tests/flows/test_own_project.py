@@ -10,7 +10,7 @@ import pytest
 from notifier.models import ChatApp, Hook
 from smsbridge.demo.services import Redis
 from tests import factories
-from tests.flows.own_project.receivers import JOURNAL
+from tests.flows.own_project import JOURNAL
 from tests.flows.town import TITLE, Town, awaited, town
 
 AUDIT = "audit"

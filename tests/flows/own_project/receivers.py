@@ -8,8 +8,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from notifier.signals import event_received, message_unread
-
-JOURNAL = "OWN_PROJECT_JOURNAL"
+from tests.flows.own_project import JOURNAL
 
 
 class OutOfOrderError(Exception):
