@@ -40,14 +40,14 @@ def postgres(options: dict[str, Any], *, worker: bool) -> dict[str, Any]:
     """Web threads keep their connection; workers share a pool, as Celery closes connections around each task."""
     pooler = env.switch("DATABASE_POOLER", False)  # PgBouncer in transaction mode: nothing may outlive a transaction
     common = {"DISABLE_SERVER_SIDE_CURSORS": pooler}
+    if env.switch("DATABASE_PREPARE", not pooler):
+        options |= {"server_side_binding": True, "prepare_threshold": 2}
     if not worker:
         return {**common, "CONN_MAX_AGE": 0 if pooler else 600, "OPTIONS": options}
     options |= {"pool": {"min_size": 1, "max_size": env.whole("DATABASE_POOL_SIZE", 12), "timeout": 20}}
     if not pooler:
         # Queue tables go from empty to full and back faster than statistics are gathered: stay on the indexes.
         options["options"] = f"{options.get('options', '')} -c enable_seqscan=off -c jit=off".strip()
-    if env.switch("DATABASE_PREPARE", not pooler):
-        options |= {"server_side_binding": True, "prepare_threshold": 2}
     return {**common, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
 
 

@@ -32,10 +32,12 @@ def _headers(request: HttpRequest) -> dict[str, str]:
     return {"content-type": request.META.get("CONTENT_TYPE", ""), **headers}
 
 
-def answer(status: int, text: str = "") -> HttpResponse:
-    """A plain answer that no browser takes for anything else."""
-    response = HttpResponse(text, status=status, content_type=PLAIN)
+def answer(status: int, text: str = "", content_type: str = PLAIN) -> HttpResponse:
+    """An answer that no browser takes for anything else."""
+    response = HttpResponse(text, status=status, content_type=content_type)
     response["X-Content-Type-Options"] = "nosniff"
+    if text:
+        response["Content-Length"] = str(len(response.content))  # else it would go out in chunks
     return response
 
 

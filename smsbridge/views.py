@@ -65,6 +65,4 @@ def _answered(request: HttpRequest, slug: str, take: Take) -> HttpResponse:
         return answer(error.status, str(error))
     except (OperationalError, InterfaceError) as error:
         return unavailable(error)
-    response = HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return answer(reply.status, reply.body, reply.content_type)

@@ -29,7 +29,7 @@ class Program:
 
     def __init__(self, name: str, command: Sequence[str], environment: dict[str, str], ready: str) -> None:
         self.name, self.lines, self._ready_line = name, list[str](), ready
-        self._heard, self._ended = threading.Condition(), False
+        self._heard, self._ended, self._asked = threading.Condition(), False, False
         self.process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=ROOT,
@@ -66,10 +66,15 @@ class Program:
             self.kill()
             raise RuntimeError(f"{self.name} did not become ready. It said:\n{self.output}")
 
+    def ask_to_end(self) -> None:
+        """SIGTERM, but only one: Celery takes a second for the wish to end without finishing."""
+        if not self._asked and self.process.poll() is None:
+            self.process.terminate()
+            self._asked = True
+
     def stop(self) -> int:
         """SIGTERM, and the exit status; it has 20 s to finish what it does before it is killed."""
-        if self.process.poll() is None:
-            self.process.terminate()
+        self.ask_to_end()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -114,7 +119,13 @@ class Processes:
         self._redis_url = redis_url
         inherited = {name: value for name, value in os.environ.items() if name != "CELERY_BROKER_URL"}
         own = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "REDIS_KEY_PREFIX": self._prefix}
-        self.environment = {**inherited, **own, "PUBLIC_URL": self.url, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+        self.environment = {
+            **inherited,
+            **own,
+            "PUBLIC_URL": self.url,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONFAULTHANDLER": "1",
+        }
         self._programs: list[Program] = []
 
     def web(self, port: int | None = None, **environment: str) -> Program:
@@ -149,8 +160,7 @@ class Processes:
 
     def stop(self) -> None:
         for program in self._programs:  # all at once, and each has its time
-            if program.process.poll() is None:
-                program.process.terminate()
+            program.ask_to_end()
         for program in reversed(self._programs):
             program.stop()
 
