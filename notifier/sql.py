@@ -115,7 +115,8 @@ def _spelled(
 def _spell_now(vendor: str, plus: str | None) -> str:
     """{now} or {now+name}, the latter a number of seconds later."""
     if vendor == "postgresql":
-        return f"(clock_timestamp() + %({plus})s * interval '1 second')" if plus else "clock_timestamp()"
+        # Not clock_timestamp(): it may change within a statement, so no index could be searched by it.
+        return f"(statement_timestamp() + %({plus})s * interval '1 second')" if plus else "statement_timestamp()"
     if plus is None:
         return _SQLITE_NOW
     return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', %({plus})s || ' seconds')"

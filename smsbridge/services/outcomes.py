@@ -124,7 +124,7 @@ def _write(results: Sequence[Result], *, keep_vendor_id: bool = True) -> None:
 
 def _later(seconds: str) -> str:
     if connection.vendor == "postgresql":
-        return f"clock_timestamp() + {seconds} * interval '1 second'"
+        return f"statement_timestamp() + {seconds} * interval '1 second'"
     return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', {seconds} || ' seconds')"
 
 

@@ -136,10 +136,10 @@ def claim(limit: int) -> tuple[int, list[Reply]]:
         return len(rows) or 1, _routed(token, rows)
 
 
-#: no earlier text from this phone to this number waits
+#: no earlier text from this phone to this number waits; in this form it is asked row by row, until the limit is reached
 _IS_FIRST = (
-    "not exists (select 1 from smsbridge_inboundsms e where e.state = 'waiting' and e.phone = i.phone"
-    " and e.number = i.number and e.id < i.id)"
+    "i.id = (select e.id from smsbridge_inboundsms e where e.state = 'waiting' and e.phone = i.phone"
+    " and e.number = i.number order by e.id limit 1)"
 )
 
 
@@ -230,7 +230,8 @@ def _unread(replies: Sequence[Reply]) -> None:
 
 def _seconds_to_next() -> float | None:
     """Of those that wait for an earlier one nobody knows when they are due."""
-    ((next_at, now),) = fetch(
-        f"select min(i.next_at), {{now}} from smsbridge_inboundsms i where i.state = 'waiting' and {_IS_FIRST}"
+    rows = fetch(
+        f"select i.next_at, {{now}} from smsbridge_inboundsms i where i.state = 'waiting' and {_IS_FIRST}"
+        " order by i.next_at limit 1"
     )
-    return None if next_at is None else max((moment(next_at) - moment(now)).total_seconds(), 0.0)
+    return max((moment(rows[0][0]) - moment(rows[0][1])).total_seconds(), 0.0) if rows else None

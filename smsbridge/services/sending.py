@@ -106,8 +106,8 @@ def claim(limit: int) -> list[Flight]:
 
 #: nothing that was made before it for the same thread on a phone is still to be sent
 _IS_FIRST = (
-    "not exists (select 1 from smsbridge_outboundsms e where e.phone = s.phone and e.number_id = s.number_id"
-    " and e.state in ('ready', 'sending') and e.id < s.id and coalesce(e.bridge_id, 0) = coalesce(s.bridge_id, 0))"
+    "s.id = (select e.id from smsbridge_outboundsms e where e.phone = s.phone and e.number_id = s.number_id"
+    " and e.state in ('ready', 'sending') and coalesce(e.bridge_id, 0) = coalesce(s.bridge_id, 0) order by e.id limit 1)"
 )
 
 
@@ -195,7 +195,8 @@ def lose_track() -> int:
 
 def _seconds_to_next() -> float | None:
     """Of those that wait for an earlier one of their thread nobody knows when they are due."""
-    ((next_at, now),) = fetch(
-        f"select min(s.next_at), {{now}} from smsbridge_outboundsms s where s.state = 'ready' and {_IS_FIRST}"
+    rows = fetch(
+        f"select s.next_at, {{now}} from smsbridge_outboundsms s where s.state = 'ready' and {_IS_FIRST}"
+        " order by s.next_at limit 1"
     )
-    return None if next_at is None else max((moment(next_at) - moment(now)).total_seconds(), 0.0)
+    return max((moment(rows[0][0]) - moment(rows[0][1])).total_seconds(), 0.0) if rows else None
