@@ -7,7 +7,7 @@ signature would not match, and its sender would be refused for good. So such a b
 import os
 from collections.abc import Callable, Iterable
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 import django
 
@@ -17,6 +17,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.core.handlers.exception import convert_exception_to_response  # noqa: E402
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest, get_script_name  # noqa: E402
+from django.http import HttpResponse  # noqa: E402
 from django.urls import set_script_prefix  # noqa: E402
 
 Environ = dict[str, Any]
@@ -33,9 +34,9 @@ class BareHandler(WSGIHandler):
     a database connection that has died is closed and the call repeated once.
     """
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Body:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Body:  # type: ignore[override]
         set_script_prefix(get_script_name(environ))
-        response = self.get_response(WSGIRequest(environ))
+        response = cast(HttpResponse, self.get_response(WSGIRequest(environ)))
         start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
         return [response.content]
 

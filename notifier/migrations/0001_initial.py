@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import notifier.fields
 from django.db import migrations, models
+
+import notifier.fields
 
 
 class Migration(migrations.Migration):
