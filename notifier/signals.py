@@ -5,7 +5,7 @@ committed together with it, or not at all. Receivers must not call the network. 
 `slug`, `chat_app` and the like) and `unread` (a list of `Unread`).
 
 `event_received` is sent for each event of a listening hook, and again with growing pauses while a receiver raises.
-Arguments: `hook` (a `LiveHook`), `event` (a `notifier.platforms.base.ChatEvent`), `body` (the delivery as it came, parsed).
+Arguments: `hook` (a `LiveHook`), `event` (a `notifier.platforms.base.ChatEvent`), `body` (the delivery, parsed).
 """
 
 from dataclasses import dataclass

@@ -107,7 +107,8 @@ def claim(limit: int) -> list[Flight]:
 #: nothing that was made before it for the same thread on a phone is still to be sent
 _IS_FIRST = (
     "s.id = (select e.id from smsbridge_outboundsms e where e.phone = s.phone and e.number_id = s.number_id"
-    " and e.state in ('ready', 'sending') and coalesce(e.bridge_id, 0) = coalesce(s.bridge_id, 0) order by e.id limit 1)"
+    " and e.state in ('ready', 'sending') and coalesce(e.bridge_id, 0) = coalesce(s.bridge_id, 0)"
+    " order by e.id limit 1)"
 )
 
 
