@@ -47,7 +47,9 @@ def postgres(options: dict[str, Any], *, worker: bool) -> dict[str, Any]:
     options |= {"pool": {"min_size": 1, "max_size": env.whole("DATABASE_POOL_SIZE", 12), "timeout": 20}}
     if not pooler:
         # Queue tables go from empty to full and back faster than statistics are gathered: stay on the indexes.
-        options["options"] = f"{options.get('options', '')} -c enable_seqscan=off -c jit=off".strip()
+        # And a worker that is frozen in a transaction must not keep its locks for longer than others wait for a claim.
+        patience = f"-c idle_in_transaction_session_timeout={int(env.seconds('CLAIM_SECONDS', 15) * 1000)}"
+        options["options"] = f"{options.get('options', '')} -c enable_seqscan=off -c jit=off {patience}".strip()
     return {**common, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
 
 

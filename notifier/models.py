@@ -180,7 +180,8 @@ class Message(models.Model):
     text = models.TextField(default="")
     parts = models.JSONField(null=True)
     sent_at = models.DateTimeField(null=True)
-    edited_at = models.DateTimeField(null=True)
+    edited_at = models.DateTimeField(null=True, help_text="By the platform's stamp: the newest edit counts.")
+    changed_at = models.DateTimeField(null=True, help_text="By our clock: what was made of it before is out of date.")
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, InternalError, OperationalError, close_old_connections
 
 from notifier import doorbell
 
@@ -118,7 +118,7 @@ def _step(stage: Stage) -> Step:
     """A database that went away is met again in a second; the rows wait, and nothing is lost."""
     try:
         return stage.step()
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, InternalError) as error:  # the last: a transaction that was ended for us
         log.warning("%s: the database failed (%s); trying again.", stage.name, type(error).__name__)
         close_old_connections()
         time.sleep(_AFTER_ERROR)

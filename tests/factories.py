@@ -260,6 +260,43 @@ def outbound(of: Bridge, told: Sequence[Message] = (), user_id: str = BEN, **fie
     return made
 
 
+def linked(of: Bridge, told: Sequence[Message] = (), user_id: str = BEN, **fields: Any) -> OutboundSms:
+    """As `outbound`, from a number that stands for its conversation: it may be sent.
+
+    What is not about messages goes on in the conversation that the number stands for already.
+    """
+    made = outbound(of, told, user_id, **fields)
+    link = Lease.objects.filter(phone=made.phone, number=made.number).first()
+    if link is None:
+        assert made.conversation is not None
+        lease(made.number, made.conversation, user_id, made.phone)
+    elif not told:
+        made.conversation, made.user_id = link.conversation, link.user_id
+        made.save(update_fields=["conversation", "user_id"])
+    return made
+
+
+def texted(link: Lease, **fields: Any) -> OutboundSms:
+    """The text by which the person learnt, as soon as the link was made, what the number stands for."""
+    values: dict[str, Any] = {"created_at": link.linked_at, "sent_at": link.linked_at, "state": OutboundSms.State.SENT}
+    return OutboundSms.objects.create(
+        number=link.number,
+        account_id=link.number.account_id,
+        conversation_id=link.conversation_id,
+        user_id=link.user_id,
+        **{
+            "phone": link.phone,
+            "text": "Ann: Hello",
+            "segments": 1,
+            "unicode": False,
+            "due_at": link.linked_at,
+            "next_at": link.linked_at,
+            **values,
+            **fields,
+        },
+    )
+
+
 def inbound(number: Number, text: str = "On my way", phone: str = BENS_PHONE, **fields: Any) -> InboundSms:
     """A text that came in just now and waits to be posted."""
     values: dict[str, Any] = {"vendor_id": f"in-{next(_serial)}", "next_at": timezone.now() - timedelta(milliseconds=5)}

@@ -196,7 +196,16 @@ class Migration(migrations.Migration):
                 ("text", models.TextField(default="")),
                 ("parts", models.JSONField(null=True)),
                 ("sent_at", models.DateTimeField(null=True)),
-                ("edited_at", models.DateTimeField(null=True)),
+                (
+                    "edited_at",
+                    models.DateTimeField(help_text="By the platform's stamp: the newest edit counts.", null=True),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        help_text="By our clock: what was made of it before is out of date.", null=True
+                    ),
+                ),
                 ("deleted_at", models.DateTimeField(null=True)),
                 (
                     "chat_app",

@@ -1,7 +1,7 @@
 """What events say of conversations: which there are, their titles and ends, and who has left them."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from notifier.platforms.base import ChatEvent, Kind
 from notifier.sql import Ids, Rows, fetch, run
@@ -9,6 +9,13 @@ from notifier.texts import clean_text
 
 #: when an event was received, and the event
 Arrived = tuple[datetime, ChatEvent]
+
+_LONGEST_ID = 255
+
+
+def fits(user: str) -> bool:
+    """Whether the id of a user is short enough to be kept. Somebody with a longer one is not notified."""
+    return len(user) <= _LONGEST_ID
 
 
 def known(chat_app: int, arrived: Sequence[Arrived]) -> dict[str, int]:
@@ -68,22 +75,34 @@ def _delete_conversation(conversation: int, at: datetime) -> None:
     )
 
 
-def departures(conversations: dict[str, int], arrived: Sequence[Arrived]) -> None:
-    """Note who left; who is there again is no longer gone."""
+def departures(conversations: dict[str, int], arrived: Sequence[Arrived], *, within: timedelta) -> None:
+    """Note who left; who is there again is no longer gone.
+
+    Who is missing in a list of participants has left if he has unread messages of the time `within` before it.
+    """
     for conversation, at, event in _in_order(conversations, arrived):
         if event.participants is not None:
             _return(conversation, event.participants, at)
-            _leave(conversation, _others(conversation, event.participants), at)
+            _leave(conversation, _others(conversation, event.participants, _before(at, within)), at)
         if event.left:
             _leave(conversation, sorted(event.left), at)
 
 
-def _others(conversation: int, participants: Sequence[str]) -> list[str]:
-    """Recipients of the conversation's messages who are not in the full list that the platform told."""
+def _before(at: datetime, within: timedelta) -> datetime:
+    try:
+        return at - within
+    except OverflowError:  # a stamp may be of the year 1
+        return at
+
+
+def _others(conversation: int, participants: Iterable[str], since: datetime) -> list[str]:
+    """Recipients of the conversation's newer messages who are not in the full list that the platform told."""
     rows = fetch(
         "select distinct r.user_id from notifier_message m join notifier_receipt r on r.message_id = m.id"
-        " where m.conversation_id = %(conversation)s and r.rank < 2",
+        " where m.conversation_id = %(conversation)s and r.rank < 2"
+        " and (m.sent_at is null or m.sent_at > %(since)s)",
         conversation=conversation,
+        since=since,
     )
     return sorted({user for (user,) in rows} - set(participants))
 
@@ -96,7 +115,7 @@ def _leave(conversation: int, users: Sequence[str], at: datetime) -> None:
         " where notifier_departure.left_at < excluded.left_at",
         conversation=conversation,
         at=at,
-        new=Rows({"user_id": "text"}, [(user,) for user in users]),
+        new=Rows({"user_id": "text"}, [(user,) for user in users if fits(user)]),
     )
 
 

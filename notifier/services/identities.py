@@ -2,11 +2,12 @@
 
 A function of a project's own takes a list of user ids and returns a mapping of user id to an `Identity`, to a
 mapping with `name`, `phone` and whatever else templates may use, or to None for somebody it does not know.
+It is called with a few first, and then with as many as it seems to have time for.
 """
 
 import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -21,16 +22,18 @@ from notifier.wire import Unreadable
 
 Found = dict[str, Reading[Identity | None]]
 
+_FIRST = 4
+
 
 def identities(hook: LiveHook, users: Collection[str], exchange: Exchange[str], *, deadline: float) -> Found:
     """What the hook's source says of each user. No transaction may be open: it may call the platform.
 
-    `deadline` is a moment of the monotonic clock; who has no answer then is left out.
+    `deadline` is a moment of the monotonic clock; who has no answer then is left out. Somebody always has one.
     """
     if hook.identities == Hook.Identities.OFF:
         return {user: Done(None) for user in users}
     if hook.identities == Hook.Identities.FUNCTION:
-        return _from_function(hook.identity_function, users)
+        return _from_function(hook.identity_function, list(users), deadline)
     asked = ((user, hook.platform.identity_request(user)) for user in users)
     found: Found = {}
     for user, answer in exchange.all(asked, window=settings.CONNECTIONS_PER_STAGE):
@@ -41,11 +44,29 @@ def identities(hook: LiveHook, users: Collection[str], exchange: Exchange[str], 
     return found
 
 
-def _from_function(path: str, users: Collection[str]) -> Found:
+def _from_function(path: str, users: list[str], deadline: float) -> Found:
     try:
         function = import_string(path)
     except ImportError:
         return {user: No(f"The identity function {path} cannot be imported; correct it in the hook.") for user in users}
+    found: Found = {}
+    size = _FIRST
+    while users and (not found or time.monotonic() < deadline):
+        some, users = users[:size], users[size:]
+        began = time.monotonic()
+        found |= _call(path, function, some)
+        size = _fitting(len(some), began, deadline)
+    return found
+
+
+def _fitting(asked: int, began: float, deadline: float) -> int:
+    """How many it can tell of in the time that is left, at the pace of the last call."""
+    now = time.monotonic()
+    pace = max(now - began, 1e-6) / asked
+    return max(1, int(min(deadline - now, 1e3) / pace))
+
+
+def _call(path: str, function: Callable[[list[str]], Any], users: list[str]) -> Found:
     try:
         told = function(list(users))
         return {user: _told(path, user, told.get(user)) for user in users}

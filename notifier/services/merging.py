@@ -5,6 +5,7 @@ written, so that two workers lock them in the same order.
 """
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,9 +17,12 @@ from notifier.services.conversations import Arrived
 from notifier.services.hooks import LiveHook
 from notifier.sql import Ids, Rows, fetch, run
 
+log = logging.getLogger(__name__)
+
 CHECKS = "check"
 #: Countdowns are short: what is due later is found by the sweep, which rings again when its time is near.
 LONGEST_COUNTDOWN = timedelta(minutes=15)
+_LONGEST_WAIT = timedelta(weeks=1)
 
 
 @dataclass(slots=True)
@@ -44,7 +48,9 @@ def merge(chat_app: int, hooks: Sequence[LiveHook], arrived: Iterable[Arrived]) 
         _edits(ids, facts)
         _receipts(ids, facts)
         _checks(hooks, [(ids[key], facts[key]) for key in known])
-    conversations.departures(found, arrived)
+    # What is older has been told of by now, or is too old to be.
+    longest = max((hook.delay for hook in hooks), default=timedelta(0)) + _LONGEST_WAIT
+    conversations.departures(found, arrived, within=longest)
 
 
 def _gather(arrived: Sequence[Arrived]) -> dict[str, _Facts]:
@@ -67,6 +73,9 @@ def _gather(arrived: Sequence[Arrived]) -> dict[str, _Facts]:
 
 def _raise_ranks(ranks: dict[str, int], event: ChatEvent, sender: str | None) -> None:
     for user, rank in event.statuses.items():
+        if not conversations.fits(user):
+            log.warning("A recipient is left out of the message's receipts: the user's id is too long.")
+            continue
         # What a receipt's snapshot calls "sent" is no news, and may be older than what is known.
         news = rank > Rank.SENT or event.kind is Kind.SENT
         if news and user != sender and rank >= ranks.get(user, 0):
@@ -161,7 +170,8 @@ def _edits(ids: dict[str, int], facts: dict[str, _Facts]) -> None:
     rows = [(ids[key], *_contents(fact.edited), fact.edited_at) for key, fact in facts.items() if fact.edited]
     if rows:
         run(
-            f"update notifier_message set text = new.body, parts = {_as_json('new.parts')}, edited_at = new.stamp"
+            f"update notifier_message set text = new.body, parts = {_as_json('new.parts')}, edited_at = new.stamp,"
+            " changed_at = {now}"
             " from {rows:new} where notifier_message.id = new.id and deleted_at is null"
             " and (edited_at is null or edited_at <= new.stamp)",
             new=Rows({"id": "bigint", "body": "text", "parts": "text", "stamp": "timestamptz"}, rows),

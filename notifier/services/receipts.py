@@ -3,6 +3,8 @@
 A check never runs ahead of the inbox: while an event that was accepted before the due time is undrained and may be
 about the same conversation, the check waits, so a read that was answered 2xx in time always counts. Only events
 received before the due time matter here, so a busy conversation does not starve.
+
+While a hook is disabled, its checks wait as they are.
 """
 
 import logging
@@ -19,7 +21,7 @@ from notifier import doorbell
 from notifier.backoff import MAX_ATTEMPTS, backoff
 from notifier.models import Hook
 from notifier.runner import Step
-from notifier.services.hooks import LiveHook, hooks_with
+from notifier.services.hooks import LiveHook, hooks_with, live_hooks
 from notifier.services.merging import CHECKS, LONGEST_COUNTDOWN
 from notifier.signals import Unread, message_unread
 from notifier.sql import Ids, Rows, fetch, moment, run
@@ -69,7 +71,9 @@ def check() -> Step:
 
 def seconds_to_next() -> float | None:
     """Seconds until the next check is due (0 when overdue), None when there is none. Rings for one that is near."""
-    ((next_due, now),) = fetch("select min(due_at), {now} from notifier_receiptcheck")
+    ((next_due, now),) = fetch(
+        "select min(due_at), {now} from notifier_receiptcheck where not hook_id {in:disabled}", disabled=_disabled()
+    )
     if next_due is None:
         return None
     wait = (moment(next_due) - moment(now)).total_seconds()
@@ -78,11 +82,17 @@ def seconds_to_next() -> float | None:
     return max(wait, 0.0)
 
 
+def _disabled() -> Ids:
+    """Hooks that were switched off. One that is not known yet is not among them."""
+    return Ids("bigint", sorted(hook.id for hook in live_hooks().values() if not hook.enabled))
+
+
 def _claim(limit: int) -> list[tuple[int, int, datetime]]:
     rows = fetch(
         "select c.hook_id, c.message_id, c.due_at from notifier_receiptcheck c where c.due_at <= {now}"
-        " order by c.due_at limit %(limit)s {lock:c}",
+        " and not c.hook_id {in:disabled} order by c.due_at limit %(limit)s {lock:c}",
         limit=limit,
+        disabled=_disabled(),
     )
     return [(hook, message, moment(due)) for hook, message, due in rows]
 
@@ -111,7 +121,7 @@ def _tell(due: Sequence[_Due]) -> None:
     for one in due:
         if one.hook not in hooks:
             raise UnusableHook("The hook of this check cannot be used: correct it in the admin.")
-        if hooks[one.hook].enabled and not one.gone:
+        if not one.gone:
             by_hook[one.hook][one.message] = one
     for hook_id, messages in sorted(by_hook.items()):
         unread = _unread(hooks[hook_id], messages)

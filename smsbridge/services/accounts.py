@@ -26,13 +26,14 @@ _Live = TypeVar("_Live")
 
 @dataclass(frozen=True, slots=True)
 class LiveAccount:
-    """A vendor account ready for use."""
+    """A vendor account ready for use. With a `problem` nothing can be sent by it; what comes in is still verified."""
 
     id: int
     slug: str
     paused: bool
     vendor: Vendor
     status_url: str
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class _Kept:
     accounts: dict[int, LiveAccount]
     bridges: dict[int, LiveBridge]
     numbers: dict[int, LiveNumber]
+    held_accounts: tuple[int, ...] = ()
+    held_bridges: tuple[int, ...] = ()
 
 
 _mutex = Lock()
@@ -100,6 +103,16 @@ def live_numbers() -> dict[int, LiveNumber]:
     return _live().numbers
 
 
+def held_accounts() -> tuple[int, ...]:
+    """Accounts that nothing can be sent by until they are corrected; at most five seconds old."""
+    return _live().held_accounts
+
+
+def held_bridges() -> tuple[int, ...]:
+    """Bridges that cannot be used until they are corrected; at most five seconds old."""
+    return _live().held_bridges
+
+
 def live_account(slug: str) -> LiveAccount | None:
     return next((account for account in live_accounts().values() if account.slug == slug), None)
 
@@ -127,13 +140,16 @@ def _read() -> _Kept:
     for number in numbers:
         if number.active:
             pools.setdefault(number.pool_id, []).append(number.pk)
+    account_rows = list(VendorAccount.objects.all())
+    bridge_rows = list(Bridge.objects.select_related("hook__chat_app"))
+    accounts = _usable(account_rows, _account)
+    bridges = _usable(bridge_rows, lambda bridge: _bridge(bridge, tuple(pools.get(bridge.pool_id, ()))))
     return _Kept(
-        _usable(VendorAccount.objects.all(), _account),
-        _usable(
-            Bridge.objects.select_related("hook__chat_app"),
-            lambda bridge: _bridge(bridge, tuple(pools.get(bridge.pool_id, ()))),
-        ),
+        accounts,
+        bridges,
         {number.pk: LiveNumber(number.pk, number.e164, number.account_id) for number in numbers},
+        tuple(row.pk for row in account_rows if row.pk not in accounts or accounts[row.pk].problem),
+        tuple(row.pk for row in bridge_rows if row.pk not in bridges),
     )
 
 
@@ -149,9 +165,11 @@ def _usable(rows: Iterable[_Row], make: Callable[[_Row], _Live]) -> dict[int, _L
 
 
 def _account(account: VendorAccount) -> LiveAccount:
-    return LiveAccount(
-        account.pk, account.slug, account.paused, vendor_of(account), webhook_url(account.slug, "status")
-    )
+    vendor = vendor_of(account)
+    problem = " ".join(vendor.configured())
+    if problem:
+        log.error("Texts of the vendor account %s are held back: %s", account, problem)
+    return LiveAccount(account.pk, account.slug, account.paused, vendor, webhook_url(account.slug, "status"), problem)
 
 
 def _bridge(bridge: Bridge, numbers: tuple[int, ...]) -> LiveBridge:

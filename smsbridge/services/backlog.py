@@ -13,6 +13,7 @@ from smsbridge.models import InboundSms, Notice, OutboundSms
 #: seconds after which work that is due counts as forgotten: far above any sweep and claim
 LATE_SECONDS = 120
 
+_CHECKS = "See why with `manage.py retry_checks --dry-run`, correct that, and run `manage.py retry_checks`."
 _ADMIN = "Look at them in the admin: each says why, and can be tried again there."
 
 
@@ -28,7 +29,7 @@ def _counts() -> list[tuple[str, int, str]]:
     compare = "They may have been sent: compare with the vendor's log, and settle them in the admin."
     return [
         ("Events that could not be read", InboxEvent.objects.filter(state=InboxEvent.State.FAILED).count(), _ADMIN),
-        ("Checks that were given up", ReceiptCheck.objects.filter(due_at=None).count(), _ADMIN),
+        ("Checks that were given up", ReceiptCheck.objects.filter(due_at=None).count(), _CHECKS),
         ("Listened events given up", ListenedEvent.objects.filter(state=ListenedEvent.State.DEAD).count(), _ADMIN),
         ("Texts given up", outbound(state=OutboundSms.State.DEAD).count(), _ADMIN),
         ("Texts perhaps sent", outbound(state=OutboundSms.State.UNCERTAIN).count(), compare),
@@ -52,13 +53,13 @@ def _overdue() -> Iterable[Finding]:
 
 
 def _oldest() -> list[tuple[str, datetime | None]]:
-    """Since when the oldest row of each stage is due. What a pause holds back is not late."""
+    """Since when the oldest row of each stage is due. What a pause or a disabled hook holds back is not late."""
     texts = OutboundSms.objects.exclude(account__paused=True).exclude(bridge__paused=True)
     texts = texts.exclude(bridge__hook__chat_app__paused=True)
     notices = Notice.objects.filter(state="waiting").exclude(bridge__paused=True)
     return [
         ("Events", _first(InboxEvent.objects.filter(state=InboxEvent.State.WAITING), "received_at")),
-        ("Checks", _first(ReceiptCheck.objects.all(), "due_at")),
+        ("Checks", _first(ReceiptCheck.objects.exclude(hook__enabled=False), "due_at")),
         ("Listened events", _first(ListenedEvent.objects.filter(state="waiting"), "next_at")),
         ("Notices", _first(notices.exclude(bridge__hook__chat_app__paused=True), "next_at")),
         ("Texts", _first(texts.filter(state__in=["ready", "sending"]), "next_at")),

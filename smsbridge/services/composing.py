@@ -1,7 +1,8 @@
 """From notices to texts: who is it, may he be texted, from which number, in which words.
 
-A claim lasts CLAIM_SECONDS; the questions to the platform lie between two transactions. The second one makes
-leases, texts and ends the notices together, so a crash at any point leaves notices that are composed again.
+A claim lasts CLAIM_SECONDS; the questions to the platform and the project's own functions lie between two
+transactions. The second one makes leases, texts and ends the notices together, so a crash at any point leaves
+notices that are composed again.
 """
 
 import logging
@@ -12,21 +13,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 
 from notifier.backoff import backoff
 from notifier.runner import Step
-from notifier.sql import Ids, fetch, moment
+from notifier.sql import Ids, fetch
 from notifier.transport import Exchange
 from smsbridge.models import Notice
+from smsbridge.services.claiming import NotOurTurnError, prolong, seconds_to_next
 from smsbridge.services.contacts import People, Person, Unavailable, people
 from smsbridge.services.gathering import Task, gather
 from smsbridge.services.notices import put_off, skip
+from smsbridge.services.openings import introduce
 from smsbridge.services.storing import ClaimLostError, Letter, write
 
 log = logging.getLogger(__name__)
 
 STAGE = "compose"
+_TURN_SECONDS = 0.02
 
 
 class Composer:
@@ -38,17 +42,28 @@ class Composer:
     def step(self) -> Step:
         """Compose one batch of due notices."""
         claim = uuid.uuid4()
-        claimed, tasks = gather(claim, settings.COMPOSE_BATCH)
         try:
-            write(claim, self._address(claim, tasks))
+            claimed, tasks = gather(claim, settings.COMPOSE_BATCH)
+        except NotOurTurnError:
+            return Step(next_in=_TURN_SECONDS)
+        try:
+            self._compose(claim, tasks)
         except ClaimLostError:
             log.warning("Composing took longer than CLAIM_SECONDS; %s notices are composed again.", len(tasks))
-        except OperationalError:
+        except (OperationalError, InternalError):  # also a transaction that was ended, as we had stood still
             raise
         except Exception as error:  # anything of a project's own, or a row that the database refuses
             self._scatter(claim, tasks, error)
         full = claimed >= settings.COMPOSE_BATCH
-        return Step(done=claimed, more=bool(claimed), busy=full, next_in=None if claimed else _seconds_to_next())
+        return Step(done=claimed, more=bool(claimed), busy=full, next_in=None if claimed else seconds_to_next())
+
+    def _compose(self, claim: uuid.UUID, tasks: Sequence[Task]) -> None:
+        began = time.monotonic()
+        letters = self._address(claim, tasks)
+        _prolong_if_slow(claim, letters, began)
+        letters = introduce(claim, letters, deadline=time.monotonic() + settings.CLAIM_SECONDS / 2)
+        _prolong_if_slow(claim, letters, began)
+        write(claim, letters)
 
     def _scatter(self, claim: uuid.UUID, tasks: Sequence[Task], error: Exception) -> None:
         """One notice of the batch trips it: the jitter parts them, so that next time it trips few others, or none."""
@@ -82,6 +97,11 @@ class Composer:
         return self._exchange
 
 
+def _prolong_if_slow(claim: uuid.UUID, letters: Sequence[Letter], began: float) -> None:
+    if time.monotonic() - began > settings.CLAIM_SECONDS / 4:
+        prolong(claim, [task.notice for letter in letters for task in letter.tasks])
+
+
 def _asked(tasks: Sequence[Task]) -> list[str]:
     """Users whose identity is needed: every recipient, and the senders if the template or introduction tells them."""
     users = {task.user_id for task in tasks}
@@ -96,14 +116,14 @@ def _textable(claim: uuid.UUID, tasks: Sequence[Task], found: People) -> list[Ta
     """Those whose people are known and whose recipient has a phone that may be texted."""
     ready: list[Task] = []
     skipped: list[tuple[int, str, str]] = []
-    later: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    waiting: list[tuple[Task, Unavailable]] = []
     opted_out = _opted_out([person.phone for person in found.values() if isinstance(person, Person) and person.phone])
     for task in tasks:
         recipient, sender = found[task.user_id], found.get(task.sender_id or "")
         if isinstance(recipient, Unavailable):
-            later[recipient.reason].append((task.notice, backoff(task.attempts)))
+            waiting.append((task, recipient))
         elif isinstance(sender, Unavailable):
-            later[sender.reason].append((task.notice, backoff(task.attempts)))
+            waiting.append((task, sender))
         elif not recipient.known:
             skipped.append((task.notice, Notice.Reason.NO_IDENTITY, ""))
         elif not recipient.phone:
@@ -113,9 +133,19 @@ def _textable(claim: uuid.UUID, tasks: Sequence[Task], found: People) -> list[Ta
         else:
             ready.append(task)
     skip(claim, skipped)
-    for reason, waiting in later.items():
-        put_off(claim, waiting, note=reason)
+    _wait(claim, waiting)
     return ready
+
+
+def _wait(claim: uuid.UUID, waiting: Sequence[tuple[Task, Unavailable]]) -> None:
+    """Who could not be asked about is tried later; whom there was no time for, at once, and no try is spent."""
+    later: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for task, person in waiting:
+        if person.asked:
+            later[person.reason].append((task.notice, backoff(task.attempts)))
+    for reason, held in later.items():
+        put_off(claim, held, note=reason)
+    put_off(claim, [(task.notice, 0.0) for task, person in waiting if not person.asked], spend=False)
 
 
 def _opted_out(phones: Sequence[str]) -> set[str]:
@@ -144,8 +174,3 @@ def _sender(found: People, task: Task) -> Person:
     if task.sender_id is None:
         return Person("", task.sender_name or "")
     return _known(found, task.sender_id)
-
-
-def _seconds_to_next() -> float | None:
-    ((next_at, now),) = fetch("select min(next_at), {now} from smsbridge_notice where state = 'waiting'")
-    return None if next_at is None else max((moment(next_at) - moment(now)).total_seconds(), 0.0)

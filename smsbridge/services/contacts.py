@@ -41,9 +41,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The source could not be asked, for the reason given; worth another try."""
+    """The source could not be asked, for the reason given; worth another try. Not `asked`: there was no time to."""
 
     reason: str
+    asked: bool = True
 
 
 People = dict[str, Person | Unavailable]
@@ -96,7 +97,7 @@ def _read(user: str, reading: Reading[Identity | None] | None, region: str | Non
         name = clean_text(identity.name)[:255]
         return Person(user, name or user, to_e164(identity.phone, region) or "", clean_json(dict(identity.custom)))
     if reading is None:
-        return Unavailable("no answer in time")
+        return Unavailable("no answer in time", asked=False)
     return Unavailable(reading.reason)
 
 

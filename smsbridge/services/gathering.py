@@ -1,4 +1,4 @@
-"""Claiming due notices, with the facts of their messages. Those whose reason is gone are skipped at once."""
+"""Due notices with the facts of their messages. Those whose reason is gone are skipped at once."""
 
 import json
 import uuid
@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
-from notifier.services.hooks import LiveHook, hooks_with
-from notifier.sql import Ids, Rows, database_now, fetch, moment
+from notifier.services.hooks import LiveHook
+from notifier.sql import Ids, database_now, fetch, moment
 from smsbridge.models import Notice
-from smsbridge.services.accounts import LiveBridge, live_bridges
-from smsbridge.services.notices import put_off, skip
+from smsbridge.services.accounts import LiveBridge
+from smsbridge.services.claiming import Working, claim_due, working
+from smsbridge.services.notices import skip
 from smsbridge.services.wording import text_of
-
-_CLAIM_LOCK = 7_405_001  # an advisory lock's key: claims take turns, so that a digest is not split between workers
-_PAUSED_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,42 +40,17 @@ class Task:
 
 
 def gather(claim: uuid.UUID, limit: int) -> tuple[int, list[Task]]:
-    """Claim due notices for CLAIM_SECONDS. Returns how many were claimed, and those that may still be told."""
+    """Claim due notices for CLAIM_SECONDS. Returns how many were claimed, and those that may still be told.
+
+    Raises NotOurTurnError.
+    """
+    of = working()
     with transaction.atomic():
-        claimed = _claim(claim, limit)
-        return len(claimed), _facts(claim, claimed)
+        claimed = claim_due(claim, limit, of)
+        return len(claimed), _facts(claim, claimed, of)
 
 
-def _claim(claim: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
-    """Due notices, and with those on a bridge with digest all due ones of the same person and conversation."""
-    if connection.vendor == "postgresql":
-        fetch("select pg_advisory_xact_lock(%(key)s)", key=_CLAIM_LOCK)
-    first = fetch(
-        "update smsbridge_notice set claim = %(claim)s, next_at = {now+lasts}, attempts = attempts + 1"
-        " where id in (select n.id from smsbridge_notice n where n.state = 'waiting' and n.next_at <= {now}"
-        "   order by n.next_at limit %(limit)s {lock:n})"
-        " returning id, bridge_id, conversation_id, user_id",
-        claim=claim,
-        lasts=settings.CLAIM_SECONDS,
-        limit=limit,
-    )
-    digests = [bridge.id for bridge in live_bridges().values() if bridge.digest]
-    together = sorted({row[1:] for row in first if row[1] in digests})
-    if not together:
-        return first
-    return first + fetch(
-        "update smsbridge_notice set claim = %(claim)s, next_at = {now+lasts}, attempts = attempts + 1"
-        " where id in (select n.id from smsbridge_notice n join {rows:together} on n.bridge_id = together.bridge_id"
-        "   and n.conversation_id = together.conversation_id and n.user_id = together.user_id"
-        "   where n.state = 'waiting' and n.next_at <= {now} {lock:n})"
-        " returning id, bridge_id, conversation_id, user_id",
-        claim=claim,
-        lasts=settings.CLAIM_SECONDS,
-        together=Rows({"bridge_id": "bigint", "conversation_id": "bigint", "user_id": "text"}, together),
-    )
-
-
-def _facts(claim: uuid.UUID, claimed: Sequence[tuple[Any, ...]]) -> list[Task]:
+def _facts(claim: uuid.UUID, claimed: Sequence[int], of: dict[int, Working]) -> list[Task]:
     """The claimed notices with their messages; those whose reason is gone meanwhile are skipped."""
     if not claimed:
         return []
@@ -92,35 +64,27 @@ def _facts(claim: uuid.UUID, claimed: Sequence[tuple[Any, ...]]) -> list[Task]:
         " join notifier_conversation c on c.id = m.conversation_id"
         " left join notifier_receipt r on r.message_id = n.message_id and r.user_id = n.user_id"
         " where n.id {in:ids} order by m.sent_at, n.id",
-        ids=Ids("bigint", [row[0] for row in claimed]),
+        ids=Ids("bigint", claimed),
     )
-    return _open(claim, rows)
+    return _open(claim, rows, of)
 
 
-def _open(claim: uuid.UUID, rows: Sequence[tuple[Any, ...]]) -> list[Task]:
-    bridges, now = live_bridges(), database_now()
-    hooks = hooks_with([bridge.hook for bridge in bridges.values()])
+def _open(claim: uuid.UUID, rows: Sequence[tuple[Any, ...]], of: dict[int, Working]) -> list[Task]:
+    now = database_now()
     tasks: list[Task] = []
     skipped: list[tuple[int, str, str]] = []
-    held: list[tuple[int, float]] = []
     for row in rows:
-        bridge = bridges.get(row[1])
-        hook = hooks.get(bridge.hook) if bridge else None
-        if bridge is None or hook is None or bridge.paused:
-            held.append((row[0], _PAUSED_SECONDS))
-            continue
-        task = _task(bridge, hook, row[:15])
+        task = _task(of[row[1]], row[:15])
         reason = _reason_not_to(task, now, gone=bool(row[15]), rank=row[16], left=bool(row[17]))
         if reason is None:
             tasks.append(task)
         else:
             skipped.append((task.notice, reason, ""))
     skip(claim, skipped)
-    put_off(claim, held, spend=False)
     return tasks
 
 
-def _task(bridge: LiveBridge, hook: LiveHook, row: tuple[Any, ...]) -> Task:
+def _task(of: Working, row: tuple[Any, ...]) -> Task:
     (
         notice,
         _,
@@ -140,8 +104,8 @@ def _task(bridge: LiveBridge, hook: LiveHook, row: tuple[Any, ...]) -> Task:
     ) = row
     return Task(
         notice=notice,
-        bridge=bridge,
-        hook=hook,
+        bridge=of.bridge,
+        hook=of.hook,
         conversation=conversation,
         user_id=user,
         due_at=moment(due),

@@ -1,16 +1,18 @@
 """Texts and receipts that come in: stored before the vendor is answered, each once."""
 
+import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from notifier import doorbell
-from notifier.sql import Ids, Rows, fetch, run, uuid_of
+from notifier.sql import Ids, Rows, fetch, uuid_of
 from notifier.texts import clean_text
 from smsbridge.models import InboundSms, OptOut
 from smsbridge.phones import to_e164
-from smsbridge.services import leases
+from smsbridge.services import optouts, withdrawing
 from smsbridge.services.accounts import LiveAccount
 from smsbridge.services.replies import STAGE as REPLY
 from smsbridge.vendors.base import DeliveryReceipt, ErrorKind, InboundText, ReceiptState
@@ -24,13 +26,14 @@ _MOVES = {
     ReceiptState.EXPIRED: ("undelivered", ["sending", "uncertain", "sent"]),
 }
 _COLUMNS = {"vendor_id": "text", "number": "text", "phone": "text", "body": "text", "stamp": "timestamptz"}
-# Vendors' clocks and ours may differ by seconds; a stamp older than this means that the text was delivered late.
-_LATE_SECONDS = 60.0
+# A vendor's clock may be minutes behind ours; only a stamp older than this means that the text was delivered late.
+_LATE_SECONDS = 900.0
 
 
 def accept(account: LiveAccount, texts: Sequence[InboundText]) -> None:
     """Store inbound texts; one whose vendor id is known changes nothing. Committed when this returns.
 
+    STOP and START are obeyed in the same transaction: they wait for no earlier text.
     The caller is outside any transaction. Raises OperationalError when the database is away.
     """
     rows = [
@@ -43,17 +46,34 @@ def accept(account: LiveAccount, texts: Sequence[InboundText]) -> None:
         )
         for text in texts
     ]
-    if rows:
-        run(
-            "insert into smsbridge_inboundsms (account_id, vendor_id, number, phone, text, media, received_at, sent_at,"
-            " state, reason, next_at, attempts, user_id, posted_as)"
-            " select %(account)s, new.vendor_id, new.number, new.phone, new.body, '[]', {now},"
-            " case when new.stamp < {now+late} then new.stamp end, 'waiting', '', {now}, 0, '', ''"
-            " from {rows:new} where true on conflict (account_id, vendor_id) do nothing",
-            account=account.id,
-            late=-_LATE_SECONDS,
-            new=Rows(_COLUMNS, rows),
-        )
+    if any(optouts.is_keyword(row[3]) for row in rows):
+        with transaction.atomic():
+            _obey(account, _store(account, rows))
+    elif rows:
+        _store(account, rows)
+
+
+def _store(account: LiveAccount, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Those that were new, as (id, number, phone, text)."""
+    return fetch(
+        "insert into smsbridge_inboundsms (account_id, vendor_id, number, phone, text, media, received_at, sent_at,"
+        " state, reason, next_at, attempts, user_id, posted_as)"
+        " select %(account)s, new.vendor_id, new.number, new.phone, new.body, '[]', {now},"
+        " case when new.stamp < {now+late} then new.stamp end, 'waiting', '', {now}, 0, '', ''"
+        " from {rows:new} where true on conflict (account_id, vendor_id) do nothing"
+        " returning id, number, phone, text",
+        account=account.id,
+        late=-_LATE_SECONDS,
+        new=Rows(_COLUMNS, rows),
+    )
+
+
+def _obey(account: LiveAccount, stored: Sequence[tuple[Any, ...]]) -> None:
+    """Do what keywords ask for; those to another account's number are left to be filed as unrouted."""
+    for id_, number, phone, text in stored:
+        reason = optouts.obey_received(account.id, number, phone, text)
+        if reason is not None:
+            InboundSms.objects.filter(pk=id_).update(state=InboundSms.State.KEYWORD, reason=reason, settled_at=Now())
 
 
 def _address(raw: str) -> str:
@@ -84,13 +104,13 @@ def _settle_one(account: LiveAccount, receipt: DeliveryReceipt) -> int:
         over=Ids("text", over),
     )
     if rows and state == "undelivered":
-        leases.introduce_again([found])
+        withdrawing.introduce_again([found])
     if rows and receipt.error is not None and receipt.error.kind is ErrorKind.OPTED_OUT:
         OptOut.objects.get_or_create(phone=rows[0][0], defaults={"source": "vendor", "note": f"receipt {account.slug}"})
     return len(rows)
 
 
-def _find(account: LiveAccount, receipt: DeliveryReceipt) -> object | None:
+def _find(account: LiveAccount, receipt: DeliveryReceipt) -> uuid.UUID | None:
     rows = fetch(
         "select id from smsbridge_outboundsms where account_id = %(account)s and vendor_id = %(vendor_id)s",
         account=account.id,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from notifier.sql import Ids, Rows, fetch, moment, run
@@ -87,6 +88,18 @@ def _renew(wants: Sequence[Want], numbers: Collection[int], lifetime: timedelta)
         numbers=Ids("bigint", list(numbers)),
     )
     return {(user, place): Grant(id_, number, told is not None) for user, place, id_, number, told in rows}
+
+
+def known(wants: Sequence[Want], numbers: Collection[int]) -> set[tuple[str, int]]:
+    """Which of these stand already, on one of these numbers and introduced, by (user, conversation). Locks nothing."""
+    rows = fetch(
+        "select l.user_id, l.conversation_id from {rows:want} join smsbridge_lease l on l.user_id = want.user_id"
+        " and l.conversation_id = want.conversation_id and l.phone = want.phone"
+        " where l.introduced_by_id is not null and l.number_id {in:numbers}",
+        want=_rows(wants),
+        numbers=Ids("bigint", list(numbers)),
+    )
+    return {(user, conversation) for user, conversation in rows}
 
 
 def _rows(wants: Sequence[Want]) -> Rows:
@@ -180,13 +193,20 @@ def introduced(pairs: Sequence[tuple[int, Any]]) -> None:
         )
 
 
-def introduce_again(sms: Sequence[Any]) -> None:
-    """These SMS did not arrive, or perhaps not: the next text of their leases introduces itself again."""
-    if sms:
-        run(
-            "update smsbridge_lease set introduced_by_id = null where introduced_by_id {in:sms}",
-            sms=Ids("uuid", list(sms)),
-        )
+def introduce_again(sms: Sequence[Any]) -> list[int]:
+    """These SMS did not arrive, or perhaps not: the next text of their leases introduces itself again.
+
+    Returns these leases. `withdrawing.introduce_again` also sees to the texts that are ready already.
+    """
+    if not sms:
+        return []
+    rows = fetch(
+        "update smsbridge_lease set introduced_by_id = null from smsbridge_outboundsms s where s.id {in:sms}"
+        " and smsbridge_lease.phone = s.phone and smsbridge_lease.number_id = s.number_id"
+        " and smsbridge_lease.introduced_by_id = s.id returning smsbridge_lease.id",
+        sms=Ids("uuid", list(sms)),
+    )
+    return [id_ for (id_,) in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,19 +220,49 @@ class Link:
     user_id: str
 
 
-def links(texts: Sequence[tuple[int, str, str, datetime]]) -> dict[int, Link]:
-    """What each text belongs to, given as (id, number, phone, when it came); who is missing belongs to nothing.
+#: Of a text `s`: by the moment text.came it had left, as far as can be known, since the person may answer before the
+#: vendor's answer is stored. That is stored, or given up, within SENDING_SECONDS, which is at text.latest.
+HAD_LEFT = (
+    "s.created_at <= text.came and text.latest >="
+    " coalesce(s.sent_at, case s.state when 'sending' then s.next_at else s.created_at end)"
+)
 
-    The link must have stood when the text came: neither expired before, nor made for another conversation since.
+# The subqueries yield single values, so that they are asked text by text, by an index, however large the tables are:
+# `+ 0` keeps the first one to the phone's, as a conversation of many people has many more texts than a phone.
+_LINKS = (
+    "select text.id, l.id, l.conversation_id, c.key, c.chat_app_id, l.user_id from {rows:text}"
+    " join smsbridge_number n on n.e164 = text.number and n.account_id = text.account_id"
+    " join smsbridge_lease l on l.number_id = n.id and l.phone = text.phone"
+    "   and l.expires_at > text.came and l.linked_at <= text.came"
+    " join notifier_conversation c on c.id = l.conversation_id"
+    " where (select 1 from smsbridge_outboundsms s where s.phone = l.phone and s.number_id = l.number_id"
+    "   and s.conversation_id + 0 = l.conversation_id and s.user_id = l.user_id and s.created_at >= l.linked_at"
+    f"   and s.state in ('sending', 'sent', 'delivered', 'undelivered', 'uncertain') and {HAD_LEFT} limit 1) = 1"
+    " and (select 1 from smsbridge_contact p where p.chat_app_id = c.chat_app_id and p.user_id = l.user_id"
+    "   and p.phone not in ('', l.phone)) is null"
+)
+
+
+def latest(came: datetime) -> datetime:
+    """When at the latest it is stored that a text had left by then."""
+    return came + timedelta(seconds=settings.SENDING_SECONDS)
+
+
+def links(texts: Sequence[tuple[int, int, str, str, datetime]]) -> dict[int, Link]:
+    """What each text, given as (id, account, number, phone, when it came), belongs to; who is missing, to nothing.
+
+    The number must be the account's. The link must have stood when the text came: neither expired before, nor made for
+    another conversation since; and a text must have told the person of it, at the phone that is still his.
     """
-    found = fetch(
-        "select text.id, l.id, l.conversation_id, c.key, c.chat_app_id, l.user_id from {rows:text}"
-        " join smsbridge_number n on n.e164 = text.number"
-        " join smsbridge_lease l on l.number_id = n.id and l.phone = text.phone"
-        "   and l.expires_at > text.received_at and l.linked_at <= text.received_at"
-        " join notifier_conversation c on c.id = l.conversation_id",
-        text=Rows({"id": "bigint", "number": "text", "phone": "text", "received_at": "timestamptz"}, texts),
-    )
+    columns = {
+        "id": "bigint",
+        "account_id": "bigint",
+        "number": "text",
+        "phone": "text",
+        "came": "timestamptz",
+        "latest": "timestamptz",
+    }
+    found = fetch(_LINKS, text=Rows(columns, [(*text, latest(text[-1])) for text in texts]))
     return {id_: Link(lease, conversation, key, app, user) for id_, lease, conversation, key, app, user in found}
 
 

@@ -4,46 +4,52 @@ import json
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
 from notifier.backoff import MAX_ATTEMPTS, backoff
 from notifier.sql import Rows, run
+from notifier.texts import clean_text
 from smsbridge.models import OptOut, OutboundSms
-from smsbridge.services import leases
+from smsbridge.services import withdrawing
 from smsbridge.services.accounts import LiveAccount
-from smsbridge.vendors.base import ErrorKind, Outcome, OutcomeKind, OutgoingSms
+from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind, OutgoingSms
 
 log = logging.getLogger(__name__)
 
 _MOST_PRICE = 99_999
 
 State = OutboundSms.State
-introduce_again = leases.introduce_again
+introduce_again = withdrawing.introduce_again
+
+#: what a value of a vendor's that has no place in the database, or in Python's arithmetic, ends in
+_ODD = (IntegrityError, DataError, ArithmeticError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A text in state `sending`, with all that the call needs."""
+    """A text in state `sending`, with all that the call needs. `claimed_at` is the monotonic clock of this process."""
 
     id: uuid.UUID
     claim: uuid.UUID
     account: LiveAccount
     attempts: int
     sms: OutgoingSms
+    claimed_at: float
     dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A flight's end. `withdrawn` is set when no call was made at all."""
+    """A flight's end. `withdrawn`, with the reason, and not `called`: the vendor never heard of it."""
 
     flight: Flight
     outcome: Outcome
     withdrawn: str = ""
+    called: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +67,25 @@ def dry_run(flight: Flight) -> Result:
     )
 
 
-def impossible(flight: Flight, error: ValueError) -> Result:
+def impossible(flight: Flight, error: Exception) -> Result:
     """The adapter could not make a request of it; nothing was sent."""
     log.error("SMS %s cannot be sent by %s: %s", flight.id, flight.account.slug, type(error).__name__)
-    return Result(flight, Outcome(kind=OutcomeKind.REFUSED, reason=str(error)))
+    # The words of a ValueError are the adapter's own; another one's may hold phone numbers and texts.
+    reason = str(error) if isinstance(error, ValueError) else f"The adapter raised {type(error).__name__}."
+    return Result(flight, Outcome(kind=OutcomeKind.REFUSED, reason=reason))
+
+
+def not_called(flight: Flight, reason: str) -> Result:
+    """The vendor was not called after all: certainly not sent, and tried again later."""
+    log.warning("SMS %s is tried later: %s", flight.id, reason)
+    return Result(flight, Outcome(kind=OutcomeKind.THROTTLED, reason=reason), called=False)
+
+
+def unreadable(flight: Flight, error: Exception) -> Result:
+    """The adapter failed on the vendor's answer: perhaps sent."""
+    log.error("SMS %s: reading the answer of %s raised %s", flight.id, flight.account.slug, type(error).__name__)
+    reason = f"The adapter raised {type(error).__name__} on the vendor's answer."
+    return Result(flight, Outcome(kind=OutcomeKind.UNCERTAIN, reason=reason))
 
 
 def write(results: Sequence[Result]) -> None:
@@ -72,19 +93,34 @@ def write(results: Sequence[Result]) -> None:
     try:
         with transaction.atomic():
             _write(results)
-    except IntegrityError:
+    except _ODD:
         for result in results:
             _write_one(result)
 
 
 def _write_one(result: Result) -> None:
-    try:
-        with transaction.atomic():
-            _write([result])
-    except IntegrityError:  # a vendor may repeat an id: the text was sent all the same
-        log.warning("SMS %s: the vendor's id is already taken; stored without it.", result.flight.id)
-        with transaction.atomic():
-            _write([result], keep_vendor_id=False)
+    """With as much of the outcome as can be stored; its state is what counts."""
+    for kept in (result, _without_id(result), _bare(result)):
+        try:
+            with transaction.atomic():
+                _write([kept])
+            return
+        except _ODD as error:  # such as an id that the vendor gave before: the text was sent all the same
+            words = "the vendor's id is already taken" if isinstance(error, IntegrityError) else type(error).__name__
+            log.warning("SMS %s: not all of its outcome can be stored (%s).", result.flight.id, words)
+    log.error("SMS %s: nothing of its outcome can be stored; it will count as uncertain.", result.flight.id)
+
+
+def _without_id(result: Result) -> Result:
+    return replace(result, outcome=replace(result.outcome, vendor_id=None))
+
+
+def _bare(result: Result) -> Result:
+    """What the outcome means, without a word or figure of the vendor's."""
+    error = result.outcome.error
+    kept = ErrorInfo(code="", text="", link="", kind=error.kind) if error else None
+    reason = "The vendor's answer holds something that cannot be stored."
+    return replace(result, outcome=Outcome(kind=result.outcome.kind, error=kept, reason=reason))
 
 
 _COLUMNS = {
@@ -101,9 +137,9 @@ _COLUMNS = {
 }
 
 
-def _write(results: Sequence[Result], *, keep_vendor_id: bool = True) -> None:
+def _write(results: Sequence[Result]) -> None:
     verdicts = [(result, _verdict(result)) for result in results]
-    rows = [_row(result, verdict, keep_vendor_id) for result, verdict in verdicts]
+    rows = [_row(result, verdict) for result, verdict in verdicts]
     run(
         "update smsbridge_outboundsms set state = new.state,"
         " vendor_id = coalesce(new.vendor_id, smsbridge_outboundsms.vendor_id),"
@@ -135,16 +171,16 @@ def _appended(entry: str) -> str:
     return f"case when {entry} is null then log else json_insert(log, '$[#]', json({entry})) end"
 
 
-def _row(result: Result, verdict: _Verdict, keep_vendor_id: bool) -> tuple[Any, ...]:
+def _row(result: Result, verdict: _Verdict) -> tuple[Any, ...]:
     outcome = result.outcome
     return (
         result.flight.id,
         result.flight.claim,
         verdict.state.value,
-        outcome.vendor_id if keep_vendor_id else None,
+        outcome.vendor_id,
         verdict.reason,
         outcome.error.code[:40] if outcome.error else "",
-        verdict.wait,
+        float(verdict.wait),  # an array of whole and other numbers is none for Postgres
         # A price that the column cannot hold must not cost us the outcome.
         float(outcome.price) if outcome.price is not None and outcome.price < _MOST_PRICE else None,
         outcome.segments,
@@ -165,14 +201,14 @@ def _verdict(result: Result) -> _Verdict:
     outcome, flight = result.outcome, result.flight
     if result.withdrawn:
         return _Verdict(State.WITHDRAWN, result.withdrawn)
-    reason = outcome.reason or (outcome.error.text if outcome.error else "")
+    reason = clean_text(outcome.reason or (outcome.error.text if outcome.error else ""))
     if outcome.kind is OutcomeKind.SENT:
-        return _Verdict(State.SENT, outcome.reason)
+        return _Verdict(State.SENT, clean_text(outcome.reason))
     if outcome.kind is OutcomeKind.UNCERTAIN:
         return _Verdict(State.UNCERTAIN, reason or "The vendor's answer does not tell whether it was accepted.")
     if outcome.kind is OutcomeKind.REFUSED and not _may_pass(outcome):
         return _Verdict(State.DEAD, reason or "The vendor refused it.")
-    if flight.attempts >= MAX_ATTEMPTS:
+    if result.called and flight.attempts >= MAX_ATTEMPTS:
         return _Verdict(State.DEAD, f"Given up after {flight.attempts} tries: {reason}")
     return _Verdict(State.READY, reason, backoff(flight.attempts, outcome.retry_after))
 

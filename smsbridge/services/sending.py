@@ -8,7 +8,7 @@ what may have been accepted is `uncertain`, and stays so until a delivery receip
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,21 @@ from django.db import transaction
 
 from notifier import runner
 from notifier.runner import Step
-from notifier.services.hooks import hooks_with
+from notifier.services.hooks import LiveHook, hooks_with
 from notifier.sql import Ids, Rows, fetch, moment, uuid_of
 from notifier.transport import Exchange
 from notifier.wire import Answer
 from smsbridge.services import outcomes, withdrawing
-from smsbridge.services.accounts import LiveAccount, forget_accounts, live_accounts, live_bridges, live_numbers
+from smsbridge.services.accounts import (
+    LiveAccount,
+    LiveBridge,
+    forget_accounts,
+    held_accounts,
+    held_bridges,
+    live_accounts,
+    live_bridges,
+    live_numbers,
+)
 from smsbridge.services.outcomes import Flight, Result
 from smsbridge.vendors.base import OutgoingSms
 
@@ -45,6 +54,14 @@ class Sender:
     def step(self) -> Step:
         """Send whatever is ready, pipelined: as one answer comes, the next text goes."""
         exchange = self._opened()
+        try:
+            return self._work(exchange)
+        except Exception:  # what flies lands: a database that is away must not cost an answer that the vendor gives
+            while exchange.in_flight:
+                self._finished += _results(exchange)
+            raise
+
+    def _work(self, exchange: Exchange[Flight]) -> Step:
         finished = self._finished
         written_at, done, empty = time.monotonic(), 0, False
         until = written_at + _LONGEST_STEP
@@ -56,7 +73,7 @@ class Sender:
                 empty = not flights
                 finished += [result for flight in flights if (result := self._start(exchange, flight))]
                 done += len(flights)
-            finished += [_result(flight, answer) for flight, answer in exchange.finished(_WRITE_AFTER)]
+            finished += _results(exchange)
             if finished and _is_time(len(finished), written_at, exchange.in_flight):
                 outcomes.write(finished)
                 finished.clear()
@@ -73,15 +90,28 @@ class Sender:
         """Begin the call; a result at once where there is none to make."""
         if flight.dry_run:
             return outcomes.dry_run(flight)
+        if flight.account.problem:
+            return outcomes.not_called(flight, flight.account.problem)
+        # The other half of the time is the call's own, before others count it as lost.
+        if time.monotonic() - flight.claimed_at > settings.SENDING_SECONDS / 2:
+            return outcomes.not_called(flight, "The process stood still before the call; nothing was sent.")
         try:
             exchange.start(flight, flight.account.vendor.request_for(flight.sms))
-        except ValueError as error:
+        except Exception as error:  # an adapter's mistake costs this text, not those that were claimed with it
             return outcomes.impossible(flight, error)
         return None
 
 
+def _results(exchange: Exchange[Flight]) -> list[Result]:
+    """What has landed, after a moment's wait if nothing has."""
+    return [_result(flight, answer) for flight, answer in exchange.finished(_WRITE_AFTER)]
+
+
 def _result(flight: Flight, answer: Answer) -> Result:
-    return Result(flight, flight.account.vendor.outcome(answer))
+    try:
+        return Result(flight, flight.account.vendor.outcome(answer))
+    except Exception as error:  # as above, and it may have been sent
+        return outcomes.unreadable(flight, error)
 
 
 def _is_time(count: int, written_at: float, in_flight: int) -> bool:
@@ -90,7 +120,7 @@ def _is_time(count: int, written_at: float, in_flight: int) -> bool:
 
 def claim(limit: int) -> list[Flight]:
     """Move due texts to `sending`, each tested once more in that very statement; withdraw those that fail the test."""
-    token = uuid.uuid4()
+    token, claimed_at = uuid.uuid4(), time.monotonic()
     with transaction.atomic():
         due = _due(limit)
         if not due:
@@ -101,7 +131,7 @@ def claim(limit: int) -> list[Flight]:
             taken = {uuid_of(row[0]) for row in rows}
             withdrawing.sort_out([id_ for id_ in ids if id_ not in taken], facts)
         # Before the commit: a row of which no flight can be made must not stay in `sending`.
-        return [_flight(token, row, live_accounts()[row[1]]) for row in rows]
+        return [_flight(token, row, live_accounts()[row[1]], claimed_at) for row in rows]
 
 
 #: nothing that was made before it for the same thread on a phone is still to be sent
@@ -113,13 +143,29 @@ _IS_FIRST = (
 
 
 def _due(limit: int) -> list[tuple[Any, ...]]:
-    """Due texts, of each thread on a phone only the oldest: what was said first arrives first."""
+    """Due texts, of each thread on a phone only the oldest: what was said first arrives first.
+
+    What is held back is not even looked at: a backlog that cannot be sent does not stand in the way of what can.
+    """
     return fetch(
         "select s.id, s.account_id, s.number_id, s.bridge_id, {now} from smsbridge_outboundsms s"
-        f" where s.state = 'ready' and s.next_at <= {{now}} and {_IS_FIRST}"
+        f" where s.state = 'ready' and s.next_at <= {{now}} and not ({withdrawing.HELD}) and {_IS_FIRST}"
         " order by s.next_at limit %(limit)s {lock:s}",
         limit=limit,
+        **_held(),
     )
+
+
+def _held() -> dict[str, Ids]:
+    """What `withdrawing.HELD` needs to know."""
+    bridges = live_bridges()
+    hooks = hooks_with([bridge.hook for bridge in bridges.values()])
+    return {"held": Ids("bigint", held_accounts()), "unusable": _unusable(bridges, hooks)}
+
+
+def _unusable(bridges: Mapping[int, LiveBridge], hooks: Mapping[int, LiveHook]) -> Ids:
+    """Bridges that cannot work, by themselves or by their hook."""
+    return Ids("bigint", [*held_bridges(), *(id_ for id_, bridge in bridges.items() if bridge.hook not in hooks)])
 
 
 def _usable(due: Sequence[tuple[Any, ...]]) -> list[uuid.UUID]:
@@ -142,7 +188,7 @@ def _to_sending(token: uuid.UUID, ids: Sequence[uuid.UUID], facts: dict[str, Any
         "update smsbridge_outboundsms set state = 'sending', claim = %(token)s, attempts = attempts + 1,"
         " next_at = {now+lasts} where id {in:ids} and state = 'ready'"
         f" and not ({withdrawing.OPTED_OUT}) and not ({withdrawing.STALE}) and not ({withdrawing.UNDRAINED})"
-        f" and not ({withdrawing.PAUSED}) and not ({withdrawing.TOO_OLD})"
+        f" and not ({withdrawing.PAUSED}) and not ({withdrawing.TOO_OLD}) and not ({withdrawing.UNLINKED})"
         " returning id, account_id, number_id, bridge_id, phone, text, unicode, attempts,"
         " (select b.dry_run from smsbridge_bridge b where b.id = bridge_id)",
         token=token,
@@ -159,7 +205,7 @@ def held_back(now: datetime) -> dict[str, Any]:
     usable = [bridge for bridge in bridges.values() if bridge.hook in hooks]
     ends = [(b.id, rank) for b in usable for rank in (0, 1, 2) if rank not in hooks[b.hook].ranks]
     return {
-        "unusable": Ids("bigint", [bridge.id for bridge in bridges.values() if bridge.hook not in hooks]),
+        "unusable": _unusable(bridges, hooks),
         "ends": Rows({"bridge_id": "bigint", "rank": "smallint"}, ends),
         "oldest": Rows(
             {"bridge_id": "bigint", "due_at": "timestamptz"}, [(b.id, now - b.max_age) for b in bridges.values()]
@@ -167,7 +213,7 @@ def held_back(now: datetime) -> dict[str, Any]:
     }
 
 
-def _flight(token: uuid.UUID, row: tuple[Any, ...], account: LiveAccount) -> Flight:
+def _flight(token: uuid.UUID, row: tuple[Any, ...], account: LiveAccount, claimed_at: float) -> Flight:
     id_, _, number, _, phone, text, unicode, attempts, dry_run = row
     sms = OutgoingSms(
         sender=live_numbers()[number].e164,
@@ -177,27 +223,34 @@ def _flight(token: uuid.UUID, row: tuple[Any, ...], account: LiveAccount) -> Fli
         unicode=bool(unicode),
         status_url=account.status_url,
     )
-    return Flight(uuid_of(id_), token, account, attempts, sms, dry_run=bool(dry_run))
+    return Flight(uuid_of(id_), token, account, attempts, sms, claimed_at, dry_run=bool(dry_run))
 
 
 def lose_track() -> int:
     """Sends whose worker vanished between the call and its outcome: perhaps sent. Returns how many."""
+    with transaction.atomic():
+        rows = _lost()
+        outcomes.introduce_again(rows)
+    if rows:
+        log.warning("%s texts became uncertain: their worker ended while sending.", len(rows))
+    return len(rows)
+
+
+def _lost() -> list[uuid.UUID]:
     rows = fetch(
         "update smsbridge_outboundsms set state = 'uncertain', settled_at = {now},"
         " reason = 'The process that sent it ended before the vendor''s answer was stored.'"
         " where id in (select s.id from smsbridge_outboundsms s where s.state = 'sending' and s.next_at <= {now}"
         "   {lock:s}) returning id"
     )
-    if rows:
-        log.warning("%s texts became uncertain: their worker ended while sending.", len(rows))
-        outcomes.introduce_again([uuid_of(id_) for (id_,) in rows])
-    return len(rows)
+    return [uuid_of(id_) for (id_,) in rows]
 
 
 def _seconds_to_next() -> float | None:
     """Of those that wait for an earlier one of their thread nobody knows when they are due."""
     rows = fetch(
-        f"select s.next_at, {{now}} from smsbridge_outboundsms s where s.state = 'ready' and {_IS_FIRST}"
-        " order by s.next_at limit 1"
+        f"select s.next_at, {{now}} from smsbridge_outboundsms s where s.state = 'ready'"
+        f" and not ({withdrawing.HELD}) and {_IS_FIRST} order by s.next_at limit 1",
+        **_held(),
     )
     return max((moment(rows[0][0]) - moment(rows[0][1])).total_seconds(), 0.0) if rows else None

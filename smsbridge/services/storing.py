@@ -1,6 +1,5 @@
 """Writing composed texts: leases, texts and the end of their notices, in one transaction."""
 
-import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,9 +19,7 @@ from smsbridge.services.contacts import Person
 from smsbridge.services.gathering import Task
 from smsbridge.services.notices import put_off, skip
 from smsbridge.services.sending import STAGE as SEND
-from smsbridge.services.wording import IntroductionError, Said, Wording, word
-
-log = logging.getLogger(__name__)
+from smsbridge.services.wording import Said, Wording, word
 
 
 class ClaimLostError(Exception):
@@ -31,11 +28,15 @@ class ClaimLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What goes into one SMS: messages of one conversation for one person."""
+    """What goes into one SMS: messages of one conversation for one person.
+
+    `opening` is what the bridge's own function introduces it with, once that was asked.
+    """
 
     tasks: Sequence[Task]
     recipient: Person
     senders: Sequence[Person]
+    opening: str | None = None
 
     @property
     def first(self) -> Task:
@@ -44,6 +45,22 @@ class Letter:
     @property
     def want(self) -> leases.Want:
         return leases.Want(self.first.conversation, self.first.user_id, self.recipient.phone)
+
+    @property
+    def said(self) -> list[Said]:
+        return [_said(task, sender) for task, sender in zip(self.tasks, self.senders, strict=True)]
+
+
+def _said(task: Task, sender: Person) -> Said:
+    return Said(
+        message_key=task.message_key,
+        conversation_key=task.conversation_key,
+        title=task.title,
+        app_name=task.bridge.app_name,
+        parts=task.parts,
+        sent_at=task.sent_at,
+        sender=sender,
+    )
 
 
 def write(claim: uuid.UUID, letters: Sequence[Letter]) -> None:
@@ -68,12 +85,11 @@ def _write_bridge(claim: uuid.UUID, bridge: LiveBridge, letters: Sequence[Letter
             _no_number(claim, bridge, letter)
             continue
         introduce = not grant.introduced and grant.lease not in introducing
-        try:
-            wording = word(bridge, _said(letter), letter.recipient, introduce=introduce)
-        except IntroductionError as error:
-            log.warning("%s %s notices are tried later.", error, len(letter.tasks))
-            put_off(claim, [(task.notice, backoff(task.attempts)) for task in letter.tasks], note=str(error))
+        if introduce and bridge.introduction_function and letter.opening is None:
+            # The link was lost while we asked, or another letter should have introduced it: the next batch asks.
+            put_off(claim, [(task.notice, 0.0) for task in letter.tasks], spend=False)
             continue
+        wording = word(bridge, letter.said, letter.recipient, introduce=introduce, opening=letter.opening)
         if wording is None:
             failed += [(task.notice, Notice.Reason.TEMPLATE, "") for task in letter.tasks]
             continue
@@ -91,21 +107,6 @@ def _no_number(claim: uuid.UUID, bridge: LiveBridge, letter: Letter) -> None:
         put_off(claim, [(task.notice, backoff(task.attempts + 4)) for task in letter.tasks])
     else:
         skip(claim, [(task.notice, Notice.Reason.POOL_USED_UP, "") for task in letter.tasks])
-
-
-def _said(letter: Letter) -> list[Said]:
-    return [
-        Said(
-            message_key=task.message_key,
-            conversation_key=task.conversation_key,
-            title=task.title,
-            app_name=task.bridge.app_name,
-            parts=task.parts,
-            sent_at=task.sent_at,
-            sender=sender,
-        )
-        for task, sender in zip(letter.tasks, letter.senders, strict=True)
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def bridge_problems(bridge: Bridge) -> Problems:
     """Templates, functions, durations and limits that could not work, and a hook that does not serve."""
     problems = {
         "hook": _hook_problems(bridge),
+        "pool": _pool_problems(bridge),
         "template": template_problems(bridge.template) if bridge.template.strip() else [_EMPTY],
         "introduction": template_problems(bridge.introduction),
         "introduction_function": _optional_function_problems(bridge.introduction_function),
@@ -98,6 +99,22 @@ def _hook_problems(bridge: Bridge) -> list[str]:
         for can in _REPLIES_NEED
         if can not in platform.can
     ]
+
+
+def _pool_problems(bridge: Bridge) -> list[str]:
+    """A person's conversation has one number, so two pools of one chat app would take it from each other."""
+    try:
+        app = bridge.hook.chat_app
+    except (Hook.DoesNotExist, ChatApp.DoesNotExist):
+        return []
+    if app._state.adding:
+        return []  # it has no other bridge yet
+    others = Bridge.objects.filter(hook__chat_app=app).exclude(pk=bridge.pk).select_related("pool").order_by("pk")
+    other = next((other for other in others if other.pool_id != bridge.pool_id), None)
+    if other is None:
+        return []
+    why = f"The bridge {other.name} of the same chat app has another pool: they would take numbers from each other."
+    return [f"{why} Choose {other.pool.name}, and put the numbers into it."]
 
 
 def _segments_problems(most: Any) -> list[str]:

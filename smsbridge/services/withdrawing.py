@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
+
 from notifier.sql import Ids, fetch, run, uuid_of
 from smsbridge.services import leases, notices
 
@@ -15,15 +17,24 @@ _SMS = "smsbridge_outboundsms"
 
 OPTED_OUT = f"exists (select 1 from smsbridge_optout o where o.phone = {_SMS}.phone)"
 
-#: a message that it tells of was read, deleted or left behind since it was composed
+#: a message that it tells of was read, edited, deleted or left behind since it was composed
 STALE = (
     "exists (select 1 from smsbridge_notice n join notifier_message m on m.id = n.message_id"
     " join notifier_conversation c on c.id = m.conversation_id"
     " left join notifier_receipt r on r.message_id = n.message_id and r.user_id = n.user_id"
     f" where n.sms_id = {_SMS}.id and (m.deleted_at is not null or c.deleted_at is not null"
+    f"  or m.changed_at > {_SMS}.created_at"
     "  or exists (select 1 from {rows:ends} where ends.bridge_id = n.bridge_id and ends.rank = r.rank)"
     "  or exists (select 1 from notifier_departure d where d.conversation_id = m.conversation_id"
     "    and d.user_id = n.user_id and d.left_at >= m.sent_at)))"
+)
+
+#: its number stands for something else by now, or is not to be used any more; an answer about no conversation has none
+UNLINKED = (
+    f"{_SMS}.conversation_id is not null and (select l.id from smsbridge_lease l"
+    "  join smsbridge_number n on n.id = l.number_id join smsbridge_bridge b on b.pool_id = n.pool_id"
+    f" where l.phone = {_SMS}.phone and l.number_id = {_SMS}.number_id and n.active and b.id = {_SMS}.bridge_id"
+    f"  and l.conversation_id = {_SMS}.conversation_id and l.user_id = {_SMS}.user_id) is null"
 )
 
 # Its own due time while it was never tried: `next_at` moves on with each look, and a busy conversation would starve it.
@@ -46,6 +57,14 @@ PAUSED = (
     f" or coalesce({_SMS}.bridge_id, 0) {{in:unusable}}"
 )
 
+#: the same of texts `s`, as sets that are made once: a backlog that waits for an operator costs next to nothing
+HELD = (
+    "s.account_id {in:held} or coalesce(s.bridge_id, 0) {in:unusable}"
+    " or s.account_id in (select a.id from smsbridge_vendoraccount a where a.paused)"
+    " or coalesce(s.bridge_id, 0) in (select b.id from smsbridge_bridge b join notifier_hook h on h.id = b.hook_id"
+    "   join notifier_chatapp p on p.id = h.chat_app_id where b.paused or p.paused)"
+)
+
 TOO_OLD = (
     "exists (select 1 from {rows:oldest}"
     f" where oldest.bridge_id = {_SMS}.bridge_id and {_SMS}.due_at < oldest.due_at)"
@@ -64,8 +83,9 @@ def sort_out(ids: Sequence[uuid.UUID], facts: Mapping[str, Any]) -> None:
     """
     rows = fetch(
         f"select id, case when {OPTED_OUT} then 'The phone opted out.'"
-        f" when {STALE} then 'A message in it was read, deleted or left behind.'"
-        f" when {TOO_OLD} then 'It could not be sent in time.' else '' end, {PAUSED}"
+        f" when {STALE} then 'A message in it was read, edited, deleted or left behind.'"
+        f" when {TOO_OLD} then 'It could not be sent in time.'"
+        f" when {UNLINKED} then 'Its number no longer stands for this conversation.' else '' end, {PAUSED}"
         f" from {_SMS} where id {{in:ids}} and state = 'ready'",
         ids=Ids("uuid", ids),
         **facts,
@@ -91,7 +111,32 @@ def withdraw(ids: Sequence[uuid.UUID], reason: str) -> None:
     )
     withdrawn = [uuid_of(id_) for (id_,) in rows]
     notices.of_withdrawn(withdrawn, reason)
-    leases.introduce_again(withdrawn)
+    introduce_again(withdrawn)
+
+
+def introduce_again(sms: Sequence[uuid.UUID]) -> None:
+    """These SMS did not arrive, or perhaps not: the next text of their threads introduces itself.
+
+    Texts that were made meanwhile, and count on the introduction that is lost, are composed anew.
+    """
+    if not sms:
+        return
+    with transaction.atomic():
+        links = leases.introduce_again(sms)
+        if links:
+            withdraw(_without_introduction(links), "The introduction before it did not arrive.")
+
+
+def _without_introduction(links: Sequence[int]) -> list[uuid.UUID]:
+    """Ready texts of these leases, where the bridge introduces at all."""
+    rows = fetch(
+        "select s.id from smsbridge_lease l join smsbridge_outboundsms s on s.phone = l.phone"
+        "  and s.number_id = l.number_id and s.conversation_id = l.conversation_id and s.user_id = l.user_id"
+        " join smsbridge_bridge b on b.id = s.bridge_id and (b.introduction <> '' or b.introduction_function <> '')"
+        " where l.id {in:links} and s.state = 'ready' and not s.introduces",
+        links=Ids("bigint", links),
+    )
+    return [uuid_of(id_) for (id_,) in rows]
 
 
 def hold(ids: Sequence[uuid.UUID]) -> None:

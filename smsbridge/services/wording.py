@@ -60,13 +60,20 @@ def _word(mime: str, body: str | None) -> str:
     return _KINDS.get(kind.partition("/")[0], "[file]")
 
 
-def word(bridge: LiveBridge, said: Sequence[Said], recipient: Person, *, introduce: bool) -> Wording | None:
-    """The SMS for these messages, oldest first; None when the template leaves nothing to send."""
+def word(
+    bridge: LiveBridge, said: Sequence[Said], recipient: Person, *, introduce: bool, opening: str | None = None
+) -> Wording | None:
+    """The SMS for these messages, oldest first; None when the template leaves nothing to send.
+
+    `opening` is the introduction when it is written already. Raises IntroductionError when it is not.
+    """
     lines = [bridge.template.render(context(one, recipient)).strip() for one in said]
     lines = [line for line in lines if line]
     if not lines:
         return None
-    opening = introduction(bridge, said[-1], recipient) if introduce else ""
+    if introduce and opening is None:
+        opening = introduction(bridge, said[-1], recipient)
+    opening = opening if introduce else ""
     text, left_out = _fit([opening] if opening else [], lines, bridge.max_segments)
     cost = measure(text)
     return Wording(text, cost.count, cost.encoding is Encoding.UCS2, left_out)

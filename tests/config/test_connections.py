@@ -46,6 +46,15 @@ def test_a_worker_has_a_pool_prepared_statements_and_stays_on_indexes(
     assert "enable_seqscan=off" in options["options"]
 
 
+def test_a_worker_that_is_frozen_in_a_transaction_loses_it(given: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Otherwise its locks would stop every other worker for as long as it stays so."""
+    given.setenv("DATABASE_URL", POSTGRES)
+    given.setenv("CLAIM_SECONDS", "2.5")
+    options = connections.databases(tmp_path, worker=True)["default"]["OPTIONS"]["options"]
+    assert "-c idle_in_transaction_session_timeout=2500" in options
+    assert "options" not in connections.databases(tmp_path, worker=False)["default"]["OPTIONS"]
+
+
 def test_behind_a_transaction_pooler_nothing_outlives_a_transaction(given: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given.setenv("DATABASE_URL", POSTGRES)
     given.setenv("DATABASE_POOLER", "on")

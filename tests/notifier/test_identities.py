@@ -99,6 +99,35 @@ def test_a_function_answers_for_all_at_once(people: ModuleType) -> None:
     assert asked == [["ben", "cid", "dan"]]
 
 
+class Clock:
+    """The monotonic clock, which moves only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("pace", "told"), [(0.001, 100), (0.5, 16), (3.0, 4)])
+def test_a_slow_function_is_asked_about_as_many_as_there_is_time_for(
+    people: ModuleType, monkeypatch: pytest.MonkeyPatch, pace: float, told: int
+) -> None:
+    """`pace`: seconds that it takes for each. There are 8 s, a claim lasts 15."""
+    clock = Clock()
+    monkeypatch.setattr("notifier.services.identities.time", clock)
+
+    def slow(users: list[str]) -> dict[str, Any]:
+        clock.now += pace * len(users)
+        return dict.fromkeys(users)
+
+    people.identities = slow  # type: ignore[attr-defined]
+    hook = live(identities=Hook.Identities.FUNCTION, identity_function="shop_people.identities")
+    found = identities(hook, [f"u{number}" for number in range(100)], Canned(), deadline=8.0)
+    assert len(found) == told
+    assert clock.now <= 12.0
+
+
 def test_a_function_may_return_identities(people: ModuleType) -> None:
     ben = Identity(user_id="ben", name="Ben", phone="+15550001111", custom={"city": "Bern"})
     assert by_function(people, lambda users: {"ben": ben}, "ben") == {"ben": Done(ben)}

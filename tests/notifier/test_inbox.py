@@ -183,8 +183,8 @@ def test_an_event_that_cannot_be_merged_fails_alone(
 
 @pytest.mark.postgres
 def test_an_event_that_the_database_refuses_fails_alone(client: Client, hook: Hook) -> None:
-    for user in ("ben", "x" * 300, "cid"):
-        deliver(client, hook, layer_event(recipients={user: "sent"}))
+    for sender in ("ann", "x" * 300, "dan"):
+        deliver(client, hook, layer_event(sender=sender))
     drain()
     assert Message.objects.count() == 2
     assert failed() == ["It could not be merged: StringDataRightTruncation"]

@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -102,6 +104,21 @@ def test_parts_are_kept_when_there_is_more_than_a_text(app: ChatApp) -> None:
 
 def test_an_edit_changes_the_text(app: ChatApp) -> None:
     assert merged(app, [sent()], [edited("Bye")]).text == "Bye"
+
+
+def test_an_edit_is_noted_by_our_own_clock(app: ChatApp) -> None:
+    """The platform's stamp says which edit is the newest, and ours whether a text was made before it."""
+    before = timezone.now() - timedelta(minutes=1)
+    assert merged(app, [sent()]).changed_at is None
+    message = merged(app, [edited("Bye")])
+    assert message.edited_at == NOW + SECOND
+    assert message.changed_at is not None
+    assert before < message.changed_at < timezone.now() + timedelta(minutes=1)
+
+
+def test_an_old_edit_changes_nothing(app: ChatApp) -> None:
+    first = merged(app, [sent()], [edited("second", 2)])
+    assert merged(app, [edited("first", 1)]).changed_at == first.changed_at
 
 
 def test_an_edit_that_comes_first_is_not_undone(app: ChatApp) -> None:
@@ -250,6 +267,20 @@ def test_who_leaves_is_noted(app: ChatApp) -> None:
     assert gone(app) == {"ben"}
 
 
+def test_a_user_id_that_is_too_long_is_left_out_and_the_others_are_kept(
+    app: ChatApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    endless = "x" * 256
+    receipts_hook(app)
+    leaving = about_conversation(Kind.LEFT, left=["cid", endless])
+    message = merged(app, [sent(**{"ben": Rank.SENT, "y" * 255: Rank.SENT, endless: Rank.SENT})], [leaving])
+    assert ranks(message) == {"ben": 0, "y" * 255: 0}
+    assert ReceiptCheck.objects.count() == 1
+    assert [gone.user_id for gone in Departure.objects.all()] == ["cid"]
+    assert "too long" in caplog.text
+    assert endless not in caplog.text
+
+
 def test_who_is_missing_among_the_participants_has_left(app: ChatApp) -> None:
     merged(app, [sent(ben=Rank.SENT, cid=Rank.SENT)], [about_conversation(Kind.LEFT, participants=["ann", "cid"])])
     assert gone(app) == {"ben"}
@@ -260,6 +291,22 @@ def test_who_comes_back_is_no_longer_gone(app: ChatApp) -> None:
     coming = about_conversation(Kind.LEFT, seconds=2, participants=["ann", "ben"])
     merged(app, [sent()], [leaving], [coming])
     assert gone(app) == set()
+
+
+def test_who_has_unread_messages_of_long_ago_only_is_not_looked_for(app: ChatApp) -> None:
+    """A conversation of years has many receipts, and nobody is texted for the old ones any more."""
+    for weeks, user in ((8, "dan"), (6, "cid")):
+        old = facts(f"m-{weeks}", sent_at=NOW - timedelta(weeks=weeks))
+        merge(app.pk, [], [(NOW, event(message=old, statuses={user: Rank.SENT}))])
+    receipts_hook(app, delay=timedelta(weeks=6))
+    merged(app, [sent()], [about_conversation(Kind.LEFT, participants=["ann", "ben"])])
+    assert [gone.user_id for gone in Departure.objects.all()] == ["cid"]
+
+
+def test_a_stamp_of_the_year_1_is_no_error(app: ChatApp) -> None:
+    leaving = replace(about_conversation(Kind.LEFT, participants=["ann"]), at=datetime(1, 1, 1, tzinfo=UTC))
+    merged(app, [sent()], [leaving])
+    assert Message.objects.exists()
 
 
 def test_an_old_list_of_participants_brings_nobody_back(app: ChatApp) -> None:

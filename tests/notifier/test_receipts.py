@@ -1,11 +1,13 @@
 """Checks: who has still not read a message when its delay is over, and never ahead of what was already accepted."""
 
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError, transaction
-from django.test import Client
+from django.test import Client, TestCase
 
 from notifier.backoff import MAX_ATTEMPTS
 from notifier.models import Conversation, Hook, InboxEvent, Message, Receipt, ReceiptCheck
@@ -156,11 +158,27 @@ def test_what_was_deleted_is_not_reported(told: Told, hook: Hook, what: str) -> 
     assert not ReceiptCheck.objects.exists()
 
 
-def test_a_disabled_hook_is_not_told(told: Told) -> None:
-    said(receipts_hook(enabled=False))
+def test_the_checks_of_a_disabled_hook_wait_until_it_is_enabled(told: Told) -> None:
+    disabled = receipts_hook(enabled=False)
+    said(disabled)
     check()
     assert told.unread == []
-    assert not ReceiptCheck.objects.exists()
+    assert ReceiptCheck.objects.get().attempts == 0
+    Hook.objects.update(enabled=True)
+    forget()
+    check()
+    assert told.users == ["ben"]
+
+
+def test_the_checks_of_a_disabled_hook_hold_up_no_others(told: Told, hook: Hook, settings: Any) -> None:
+    settings.CHECK_BATCH = 2
+    disabled = receipts_hook(enabled=False)
+    for _ in range(3):
+        said(disabled)
+    said(hook, zoe=0)
+    step = receipts.check()
+    assert (step.done, step.next_in) == (1, None)
+    assert told.users == ["zoe"]
 
 
 def test_a_check_of_a_hook_made_just_now_is_told(told: Told, hook: Hook) -> None:
@@ -332,6 +350,47 @@ def test_what_a_receiver_writes_is_kept_with_the_check_or_not_at_all(hook: Hook)
     message_unread.disconnect(receiver)
     assert Message.objects.get().text == "told"
     assert not ReceiptCheck.objects.exists()
+
+
+def give_up(hook: Hook, why: str = "KeyError in a receiver of message_unread") -> None:
+    message = said(hook)
+    ReceiptCheck.objects.filter(message=message).update(due_at=None, attempts=MAX_ATTEMPTS, error=why)
+
+
+def retry(*arguments: str) -> str:
+    output = StringIO()
+    call_command("retry_checks", *arguments, stdout=output)
+    return output.getvalue()
+
+
+def test_what_was_given_up_is_done_when_it_is_retried(told: Told, rings: Rings, hook: Hook) -> None:
+    give_up(hook)
+    assert check() == 0
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        assert "Tried again: 1." in retry()
+    assert "check" in rings.stages
+    check()
+    assert told.users == ["ben"]
+    assert "No check was given up." in retry()
+
+
+def test_retrying_tells_how_many_were_given_up_and_why(hook: Hook) -> None:
+    other = receipts_hook()
+    for why in ("one reason", "one reason", "another"):
+        give_up(hook, why)
+    give_up(other, "their own")
+    assert retry(hook.slug, "--dry-run").splitlines() == [
+        f"{hook.slug}: 1 given up: another",
+        f"{hook.slug}: 2 given up: one reason",
+    ]
+    assert ReceiptCheck.objects.filter(due_at=None).count() == 4
+    retry(hook.slug)
+    assert ReceiptCheck.objects.get(due_at=None).hook == other
+
+
+def test_retrying_a_hook_that_is_none_names_the_known_ones(hook: Hook) -> None:
+    with pytest.raises(CommandError, match=hook.slug):
+        retry("nobody")
 
 
 def test_putting_off_a_check_that_is_gone_is_no_error(hook: Hook) -> None:

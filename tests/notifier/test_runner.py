@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 from notifier import runner
 from notifier.runner import Stage, Step, nudge, run
@@ -166,7 +166,7 @@ def test_a_stop_ends_its_waiting(settings: Any) -> None:
         ended.result(WAIT)
 
 
-@pytest.mark.parametrize("error", [OperationalError("away"), InterfaceError("closed")])
+@pytest.mark.parametrize("error", [OperationalError("away"), InterfaceError("closed"), InternalError("ended")])
 def test_a_database_that_was_away_is_asked_again(error: Exception) -> None:
     assert run(Stage("s", Steps(error, error, Step(done=4)))) == 4
 

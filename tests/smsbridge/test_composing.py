@@ -5,12 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError, InternalError, OperationalError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from notifier.models import Departure, Message, Receipt
 from smsbridge.models import Bridge, Contact, Lease, Notice, OptOut, OutboundSms
-from smsbridge.services import composing, contacts, gathering, notices, storing
+from smsbridge.services import composing, contacts, gathering, notices, openings, storing
 from tests import factories
 from tests.factories import BENS_PHONE, conversation, message, notice, outbound
 from tests.notifier import servers
@@ -452,6 +453,79 @@ def test_it_tries_a_failing_introduction_function_again_and_nobody_else_waits(br
     assert stuck.sms.text == "This is bold.\nAnn: Hello"
 
 
+class Clock:
+    """The monotonic clock, which moves only when told to."""
+
+    now = 1000.0
+
+    @classmethod
+    def monotonic(cls) -> float:
+        return cls.now
+
+
+def slow(values: dict[str, dict[str, str]]) -> str:
+    assert not connection.in_atomic_block, "it would hold up whoever needs the same rows"
+    Clock.now += 4.0
+    return "Hi."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_introduction_function_holds_up_a_batch_for_no_longer_than_its_claim(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What there was no time for is due again at once, and no try is spent."""
+    change(bridge, introduction_function=f"{__name__}.slow")
+    monkeypatch.setattr(openings, "time", Clock)
+    monkeypatch.setattr(composing, "time", Clock)
+    told = [notice(bridge) for _ in range(3)]
+    began = Clock.now
+    step = composing.Composer().step()
+    assert (step.done, step.more, Clock.now - began) == (3, True, 8.0)
+    assert texts() == ["Hi.\nAnn: Hello"] * 2
+    (late,) = Notice.objects.filter(state="waiting")
+    assert (late.attempts, late.claim) == (0, None)
+    compose()
+    assert {fate(one)[0] for one in told} == {"in_sms"}
+
+
+def test_an_introduction_function_is_asked_only_for_a_link_that_is_new(bridge: Bridge) -> None:
+    change(bridge, introduction_function=f"{__name__}.counting", digest=False)
+    place = conversation(bridge.hook.chat_app)
+    counted.clear()
+    for index in range(2):
+        notice(bridge, message(place, f"{index}", sent_at=timezone.now() - timedelta(seconds=9 - index)))
+    compose()
+    notice(bridge, message(place, "2"))
+    compose()
+    assert (texts(), counted) == (["Hi.\nAnn: 0", "Ann: 1", "Ann: 2"], ["Tea"])
+
+
+counted: list[str] = []
+
+
+def counting(values: dict[str, dict[str, str]]) -> str:
+    counted.append(values["conversation"]["title"])
+    return "Hi."
+
+
+def test_a_link_that_is_lost_while_its_introduction_is_not_asked_for_is_composed_anew(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(bridge, introduction_function=f"{__name__}.counting")
+    place = conversation(bridge.hook.chat_app)
+    tell(bridge, place)
+    introduce = openings.introduce
+
+    def lose(claim: uuid.UUID, letters: list[storing.Letter], **deadline: float) -> list[storing.Letter]:
+        monkeypatch.setattr(composing, "introduce", introduce)
+        letters = introduce(claim, letters, **deadline)
+        Lease.objects.all().delete()
+        return letters
+
+    monkeypatch.setattr(composing, "introduce", lose)
+    assert tell(bridge, place).text == "Hi.\nAnn: Hello"
+
+
 def moody(values: dict[str, dict[str, str]]) -> str:
     title = values["conversation"]["title"]
     if title == "shy":
@@ -460,6 +534,24 @@ def moody(values: dict[str, dict[str, str]]) -> str:
 
 
 # Claims
+
+
+def test_somebody_whom_there_was_no_time_to_ask_about_is_asked_about_next(
+    bridge: Bridge, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat.identities = {"eve": {"display_name": "Eve", "phone_number": factories.phone(5)}}
+    one = notice(bridge, user_id="eve")
+    ask = contacts.people
+
+    def too_late(hook: object, users: list[str], *args: object, **kwargs: object) -> contacts.People:
+        monkeypatch.setattr(composing, "people", ask)
+        return {user: contacts.Unavailable("no answer in time", asked=False) for user in users}
+
+    monkeypatch.setattr(composing, "people", too_late)
+    composing.Composer().step()
+    assert (fate(one)[0], one.attempts, one.claim) == ("waiting", 0, None)
+    compose()
+    assert fate(one)[0] == "in_sms"
 
 
 def test_it_stores_nothing_when_its_claim_was_taken_over_while_it_asked(
@@ -528,6 +620,23 @@ def test_a_row_that_the_database_refuses_holds_up_no_others_for_long(
     make_due(well)
     compose()
     assert [fate(poisonous)[0], fate(well)[0]] == ["waiting", "in_sms"]
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), InternalError("its transaction was ended")])
+def test_a_database_that_fails_spends_no_pause(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch, error: DatabaseError
+) -> None:
+    """The claim runs out, and then the notice is composed again."""
+    one = notice(bridge)
+
+    def fail(claim: uuid.UUID, letters: list[storing.Letter]) -> None:
+        raise error
+
+    monkeypatch.setattr(composing, "write", fail)
+    with pytest.raises(type(error)):
+        compose()
+    assert (fate(one)[0], one.note) == ("waiting", "")
+    assert one.claim is not None
 
 
 def test_it_says_when_the_next_notice_is_due(bridge: Bridge) -> None:

@@ -142,7 +142,7 @@ SENDING = [
 def test_sending_ends_sent_or_visibly_uncertain_and_never_twice(
     bridge: Bridge, network: Network, target: str, after: bool, state: str
 ) -> None:
-    factories.outbound(bridge)
+    factories.linked(bridge)
     run(send, target, after=after)
     claims_run_out()
     send()
@@ -154,7 +154,7 @@ def test_sending_ends_sent_or_visibly_uncertain_and_never_twice(
 def test_an_uncertain_text_is_settled_by_its_receipt_after_the_crash(bridge: Bridge, network: Network) -> None:
     from tests.smsbridge.calls import receipt
 
-    sms = factories.outbound(bridge)
+    sms = factories.linked(bridge)
     run(send, "smsbridge.services.sending.outcomes.write")
     receipt(sms.account, "delivered", vendor_id="v-1", reference=network.requests[0]["reference"])
     assert OutboundSms.objects.get().state == "delivered"
@@ -162,7 +162,7 @@ def test_an_uncertain_text_is_settled_by_its_receipt_after_the_crash(bridge: Bri
 
 @pytest.mark.parametrize("target", ["notices.of_withdrawn", "leases.introduce_again"])
 def test_withdrawing_is_all_or_nothing(bridge: Bridge, network: Network, target: str) -> None:
-    sms = factories.outbound(bridge, [message(conversation(bridge.hook.chat_app))])
+    sms = factories.linked(bridge, [message(conversation(bridge.hook.chat_app))])
     Receipt.objects.update(rank=2)
     with crash_at(f"smsbridge.services.withdrawing.{target}"):
         send()

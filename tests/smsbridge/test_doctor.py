@@ -223,6 +223,8 @@ class TestBacklog:
         ReceiptCheck.objects.create(hook=Hook.objects.get(), message_id=1, due_at=None, error="why")
         assert wrong() == []
         assert "Checks that were given up: 1." in notes()
+        (remedy,) = [finding.remedy for finding in checkup(offline=True) if finding.what.startswith("Checks that")]
+        assert "manage.py retry_checks" in remedy
 
 
 def _text(state: str) -> None:

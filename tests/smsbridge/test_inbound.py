@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from smsbridge.models import Bridge, InboundSms, Number, VendorAccount
+from smsbridge.models import Bridge, InboundSms, Number, OptOut, VendorAccount
 from smsbridge.services import inbound
 from smsbridge.services.accounts import LiveAccount, live_accounts
 from smsbridge.vendors.base import InboundText
@@ -17,6 +17,7 @@ from tests import factories
 from tests.factories import BENS_PHONE
 from tests.smsbridge.calls import post, receipt, text_to, vonage_call
 from tests.smsbridge.racing import together
+from tests.smsbridge.stages import crash_at
 
 
 @pytest.fixture
@@ -66,6 +67,49 @@ def test_it_keeps_the_vendors_stamp_of_a_text_that_comes_late(number: Number) ->
     late = inbound_text(number, "late", at=stamp)
     inbound.accept(live(number), [late, inbound_text(number, "in time", at=timezone.now() - timedelta(seconds=5))])
     assert dict(InboundSms.objects.values_list("text", "sent_at")) == {"late": stamp, "in time": None}
+
+
+def test_a_vendor_whose_clock_is_behind_made_nothing_late(number: Number) -> None:
+    """Its stamp would put the first answers before the texts that they answer."""
+    inbound.accept(live(number), [inbound_text(number, "in time", at=timezone.now() - timedelta(minutes=14))])
+    assert InboundSms.objects.get().sent_at is None
+
+
+# Keywords
+
+
+def test_it_obeys_a_keyword_before_it_answers(number: Number) -> None:
+    inbound.accept(live(number), [inbound_text(number, "Stop"), inbound_text(number, "hello")])
+    assert dict(InboundSms.objects.values_list("text", "state")) == {"Stop": "keyword", "hello": "waiting"}
+    one = InboundSms.objects.get(text="Stop")
+    assert one.reason
+    assert one.settled_at
+    assert OptOut.objects.get().phone == BENS_PHONE
+    text_to(number, "start")
+    assert not OptOut.objects.exists()
+
+
+def test_a_repeated_keyword_does_not_undo_what_the_person_said_since(number: Number) -> None:
+    for text, vendor_id in (("STOP", "1"), ("START", "2"), ("STOP", "1")):
+        text_to(number, text, vendor_id=vendor_id)
+    assert not OptOut.objects.exists()
+
+
+def test_a_keyword_to_another_accounts_number_is_not_obeyed(number: Number) -> None:
+    other = factories.pool(1).numbers.get()
+    inbound.accept(live(other), [inbound_text(number, "STOP")])
+    assert InboundSms.objects.get().state == "waiting"
+    assert not OptOut.objects.exists()
+
+
+def test_a_keyword_and_what_follows_from_it_are_stored_together(number: Number) -> None:
+    with crash_at("smsbridge.services.optouts.obey", after=True):
+        inbound.accept(live(number), [inbound_text(number, "STOP")])
+    assert not OptOut.objects.exists()
+    assert not InboundSms.objects.exists()
+
+
+# Repeats
 
 
 def test_it_stores_a_repeated_text_once(number: Number) -> None:

@@ -10,7 +10,7 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from notifier.models import Conversation
-from smsbridge.models import Bridge, Lease, Number, OutboundSms
+from smsbridge.models import Bridge, Contact, Lease, Number, OutboundSms
 from smsbridge.services import leases
 from smsbridge.services.leases import Grant, Want, allot
 from tests import factories
@@ -159,9 +159,9 @@ def test_it_gives_two_phones_the_same_number_for_conversations_of_their_own(brid
 
 def test_it_remembers_that_a_link_was_introduced_until_that_text_failed(bridge: Bridge) -> None:
     (place,) = places(bridge, 1)
-    sms = factories.outbound(bridge)
     first = grant(place, numbers_of(bridge))
     assert first is not None
+    sms = factories.outbound(bridge, number=Number.objects.get(pk=first.number))
     leases.introduced([(first.lease, sms.pk)])
     again = grant(place, numbers_of(bridge))
     assert again is not None
@@ -213,14 +213,21 @@ def test_it_goes_on_looking_while_others_take_one_number_after_another(
 
 def link_of(number: Number, phone: str = BENS_PHONE, ago: float = 0.0) -> str | None:
     came = timezone.now() - timedelta(seconds=ago)
-    found = leases.links([(1, number.e164, phone, came)]).get(1)
+    found = leases.links([(1, number.account_id, number.e164, phone, came)]).get(1)
     return found.user_id if found else None
+
+
+def told(*args: Any, **fields: Any) -> Lease:
+    """A link of which the person was told by a text."""
+    link = lease(*args, **fields)
+    factories.texted(link)
+    return link
 
 
 def test_it_routes_by_number_and_phone(bridge: Bridge) -> None:
     one, two, three = places(bridge, 3)
     first, second, _ = numbers_of(bridge)
-    lease(first, one, "ben"), lease(second, two, "cat"), lease(first, three, "dan", OTHER_PHONE)
+    told(first, one, "ben"), told(second, two, "cat"), told(first, three, "dan", OTHER_PHONE)
     assert [link_of(first), link_of(second), link_of(first, OTHER_PHONE)] == ["ben", "cat", "dan"]
     assert link_of(second, OTHER_PHONE) is None
 
@@ -228,7 +235,7 @@ def test_it_routes_by_number_and_phone(bridge: Bridge) -> None:
 def test_it_routes_nothing_by_a_link_that_had_expired_when_the_text_came(bridge: Bridge) -> None:
     (place,) = places(bridge, 1)
     number, *_ = numbers_of(bridge)
-    lease(number, place, lasts=-60)
+    told(number, place, lasts=-60)
     assert link_of(number) is None
     assert link_of(number, ago=120) == "ben"
 
@@ -236,7 +243,7 @@ def test_it_routes_nothing_by_a_link_that_had_expired_when_the_text_came(bridge:
 def test_it_routes_nothing_by_a_link_made_for_another_conversation_since(bridge: Bridge) -> None:
     (place,) = places(bridge, 1)
     number, *_ = numbers_of(bridge)
-    lease(number, place, linked_at=timezone.now() - timedelta(seconds=10))
+    told(number, place, linked_at=timezone.now() - timedelta(seconds=10))
     assert link_of(number, ago=20) is None
     assert link_of(number, ago=5) == "ben"
 
@@ -244,9 +251,62 @@ def test_it_routes_nothing_by_a_link_made_for_another_conversation_since(bridge:
 def test_it_releases_a_link_by_an_operators_word(bridge: Bridge) -> None:
     number, *_ = numbers_of(bridge)
     (place,) = places(bridge, 1)
-    own = lease(number, place)
+    own = told(number, place)
     assert leases.release([own.pk]) == 1
     assert link_of(number) is None
+
+
+def test_it_routes_nothing_that_came_by_another_account_than_the_numbers(bridge: Bridge) -> None:
+    (place,) = places(bridge, 1)
+    link = told(numbers_of(bridge)[0], place)
+    text = (1, factories.vendor_account().pk, link.number.e164, link.phone, timezone.now())
+    assert leases.links([text]) == {}
+
+
+@pytest.mark.parametrize("state", ["sending", "sent", "delivered", "undelivered", "uncertain"])
+def test_it_routes_by_a_link_of_which_a_text_has_left(bridge: Bridge, state: str) -> None:
+    """Not delivered is what a vendor says, and not always so; `sending`: an answer may be faster than the vendor's."""
+    link = lease(numbers_of(bridge)[0], conversation(bridge.hook.chat_app))
+    factories.texted(link, state=state, sent_at=None)
+    assert link_of(link.number) == "ben"
+
+
+@pytest.mark.parametrize("state", ["ready", "dead", "withdrawn"])
+def test_it_routes_nothing_by_a_link_that_the_person_was_never_told_of(bridge: Bridge, state: str) -> None:
+    link = lease(numbers_of(bridge)[0], conversation(bridge.hook.chat_app))
+    factories.texted(link, state=state, sent_at=None)
+    assert link_of(link.number) is None
+
+
+def test_it_routes_nothing_by_a_text_of_the_time_before_the_number_stood_for_something_else(bridge: Bridge) -> None:
+    link = told(numbers_of(bridge)[0], conversation(bridge.hook.chat_app))
+    Lease.objects.update(linked_at=timezone.now() - timedelta(minutes=1))
+    assert link_of(link.number) is None
+
+
+@pytest.mark.parametrize(("sent_ago", "user"), [(600, None), (1170, "ben"), (1230, "ben")])
+def test_it_routes_by_texts_that_may_have_left_before_the_answer_came(
+    bridge: Bridge, sent_ago: float, user: str | None
+) -> None:
+    """The vendor's answer may be stored a moment after the person's, but never more than SENDING_SECONDS."""
+    link = lease(numbers_of(bridge)[0], conversation(bridge.hook.chat_app))
+    factories.texted(link, sent_at=timezone.now() - timedelta(seconds=sent_ago))
+    assert link_of(link.number, ago=1200) == user
+
+
+def test_it_routes_nothing_by_a_text_that_is_being_sent_only_now(bridge: Bridge) -> None:
+    link = lease(numbers_of(bridge)[0], conversation(bridge.hook.chat_app))
+    factories.texted(link, state="sending", sent_at=None, next_at=timezone.now() + timedelta(seconds=55))
+    assert link_of(link.number, ago=20) is None
+    assert link_of(link.number) == "ben"
+
+
+@pytest.mark.parametrize(("phone", "user"), [(OTHER_PHONE, None), (BENS_PHONE, "ben"), ("", "ben")])
+def test_a_former_phone_no_longer_speaks_for_the_person(bridge: Bridge, phone: str, user: str | None) -> None:
+    link = told(numbers_of(bridge)[0], conversation(bridge.hook.chat_app))
+    Contact.objects.filter(user_id="ben").update(phone=phone)
+    factories.contact(factories.chat_app(), "ben", OTHER_PHONE)
+    assert link_of(link.number) == user
 
 
 # Races

@@ -5,6 +5,7 @@ import uuid
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from notifier.backoff import MAX_ATTEMPTS
@@ -13,7 +14,7 @@ from smsbridge.services import outcomes, sending
 from smsbridge.services.outcomes import Flight, Result
 from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind
 from tests import factories
-from tests.factories import BENS_PHONE, outbound
+from tests.factories import BENS_PHONE, linked
 
 
 def error(kind: ErrorKind) -> ErrorInfo:
@@ -21,7 +22,7 @@ def error(kind: ErrorKind) -> ErrorInfo:
 
 
 def flight_of(bridge: Bridge) -> tuple[OutboundSms, Flight]:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     (flight,) = sending.claim(1)
     return sms, flight
 
@@ -60,7 +61,7 @@ def test_the_vendors_own_count_and_price_are_kept(bridge: Bridge) -> None:
 
 def test_many_are_written_at_once(bridge: Bridge, django_assert_max_num_queries: object) -> None:
     for index in range(20):
-        outbound(bridge, phone=factories.phone(index))
+        linked(bridge, phone=factories.phone(index))
     results = [
         Result(flight, Outcome(kind=OutcomeKind.SENT, vendor_id=f"v-{index}"))
         for index, flight in enumerate(sending.claim(20))
@@ -80,7 +81,7 @@ def test_a_result_that_has_lost_its_claim_changes_nothing(bridge: Bridge) -> Non
 
 def test_a_repeated_id_is_said_without_phone_or_text(bridge: Bridge, caplog: pytest.LogCaptureFixture) -> None:
     for index in range(2):
-        outbound(bridge, phone=factories.phone(index))
+        linked(bridge, phone=factories.phone(index))
     results = [Result(one, Outcome(kind=OutcomeKind.SENT, vendor_id="same")) for one in sending.claim(2)]
     with caplog.at_level(logging.WARNING):
         outcomes.write(results)
@@ -92,7 +93,7 @@ def test_a_repeated_id_is_said_without_phone_or_text(bridge: Bridge, caplog: pyt
 
 def test_an_opt_out_that_is_known_already_is_not_doubled(bridge: Bridge) -> None:
     for number in bridge.pool.numbers.all()[:2]:
-        outbound(bridge, number=number)
+        linked(bridge, number=number)
     flights = sending.claim(2)
     OptOut.objects.create(phone=BENS_PHONE, source="keyword")
     refused = Outcome(kind=OutcomeKind.REFUSED, error=error(ErrorKind.OPTED_OUT))
@@ -103,9 +104,66 @@ def test_an_opt_out_that_is_known_already_is_not_doubled(bridge: Bridge) -> None
 
 @pytest.mark.parametrize(("attempts", "state"), [(MAX_ATTEMPTS - 1, "ready"), (MAX_ATTEMPTS, "dead")])
 def test_the_last_try_is_the_last(bridge: Bridge, attempts: int, state: str) -> None:
-    sms = outbound(bridge, attempts=attempts - 1)
+    sms = linked(bridge, attempts=attempts - 1)
     (flight,) = sending.claim(1)
     outcomes.write([Result(flight, Outcome(kind=OutcomeKind.THROTTLED, retry_after=5))])
     sms.refresh_from_db()
     assert sms.state == state
     assert state == "dead" or sms.next_at > timezone.now()
+
+
+ODD = [
+    Outcome(kind=OutcomeKind.THROTTLED, retry_after=120),
+    Outcome(kind=OutcomeKind.UNCERTAIN, reason="it answered: a\0b"),
+    Outcome(kind=OutcomeKind.UNCERTAIN, reason="it answered: a\ud800b"),
+    Outcome(kind=OutcomeKind.SENT, vendor_id="v" * 130),
+    Outcome(kind=OutcomeKind.SENT, vendor_id="a\0b"),
+    Outcome(kind=OutcomeKind.SENT, vendor_id="v", segments=40_000),
+    Outcome(kind=OutcomeKind.SENT, vendor_id="v", segments=-1),
+    Outcome(kind=OutcomeKind.SENT, vendor_id="v", price=Decimal("NaN")),
+    Outcome(kind=OutcomeKind.REFUSED, error=ErrorInfo("\0", "no", "", ErrorKind.OPTED_OUT)),
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_one_that_cannot_be_stored_as_it_is_costs_neither_its_own_state_nor_that_of_the_others(
+    bridge: Bridge, odd: Outcome
+) -> None:
+    for index in range(5):
+        linked(bridge, phone=factories.phone(index))
+    first, *others = sending.claim(5)
+    good = [Result(flight, Outcome(kind=OutcomeKind.SENT, vendor_id=flight.id.hex)) for flight in others]
+    outcomes.write([Result(first, odd), *good])
+    assert OutboundSms.objects.exclude(pk=first.id).filter(state="sent", vendor_id__isnull=False).count() == 4
+    state = OutboundSms.objects.get(pk=first.id).state
+    assert state == {"throttled": "ready", "refused": "dead"}.get(odd.kind, odd.kind)
+    assert OptOut.objects.count() == (1 if odd.error else 0)
+
+
+def test_one_that_cannot_be_stored_at_all_does_not_stop_the_others(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its claim runs out, and then it counts as uncertain."""
+    for index in range(2):
+        linked(bridge, phone=factories.phone(index))
+    first, second = sending.claim(2)
+    row = outcomes._row
+    bad = ValueError(BENS_PHONE)
+
+    def fail(result: Result, *rest: object) -> object:
+        if result.flight is first:
+            raise bad
+        return row(result, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(outcomes, "_row", fail)
+    outcomes.write([Result(one, Outcome(kind=OutcomeKind.SENT, vendor_id=one.id.hex)) for one in (first, second)])
+    states = OutboundSms.objects.in_bulk([first.id, second.id])
+    assert (states[first.id].state, states[second.id].state) == ("sending", "sent")
+    assert str(first.id) in caplog.text
+    assert BENS_PHONE not in caplog.text
+
+
+@pytest.mark.postgres
+def test_these_tests_pass_values_as_the_program_does(bridge: Bridge) -> None:
+    """Bound by the server, where an array of numbers of several types is none."""
+    assert connection.settings_dict["OPTIONS"]["server_side_binding"]

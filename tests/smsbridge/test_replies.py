@@ -1,31 +1,42 @@
 """What a person texts is posted into his conversation as his own message: once, in order, or visibly not."""
 
 import logging
+import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from notifier.models import Receipt
+from notifier.models import Conversation, Message, Receipt
 from notifier.platforms.layer import LayerPlatform
 from notifier.wire import Request
-from smsbridge.models import Bridge, InboundSms, Lease, Notice, Number, OptOut, OutboundSms
+from smsbridge.models import Bridge, Contact, InboundSms, Lease, Notice, Number, OptOut, OutboundSms, VendorAccount
 from smsbridge.services import replies
+from smsbridge.services.accounts import live_accounts
 from smsbridge.services.inbound import again
 from tests import factories
 from tests.factories import BENS_PHONE, conversation, inbound, message
 from tests.notifier import servers
-from tests.smsbridge.calls import text_to
+from tests.smsbridge.calls import post, text_to
 from tests.smsbridge.racing import together
-from tests.smsbridge.stages import compose, reply
-from tests.smsbridge.upstreams import Chat
+from tests.smsbridge.stages import compose, reply, send
+from tests.smsbridge.upstreams import Chat, Network, after, refused
 
 
 @pytest.fixture
 def link(bridge: Bridge) -> Lease:
     """The pool's first number stands for a conversation on Ben's phone."""
-    return factories.lease(bridge.pool.numbers.order_by("pk")[0], conversation(bridge.hook.chat_app))
+    return known(bridge.pool.numbers.order_by("pk")[0], conversation(bridge.hook.chat_app))
+
+
+def known(number: Number, place: Conversation, *whose: str, **fields: Any) -> Lease:
+    """A link of which the person was told by a text."""
+    link = factories.lease(number, place, *whose, **fields)
+    factories.texted(link)
+    return link
 
 
 def now_of(sms: InboundSms) -> InboundSms:
@@ -60,8 +71,8 @@ def test_it_goes_to_the_conversation_that_the_number_stands_for_on_this_phone(
 ) -> None:
     second = bridge.pool.numbers.order_by("pk")[1]
     other_phone = factories.phone(3)
-    on_second = factories.lease(second, conversation(bridge.hook.chat_app), "cat")
-    elsewhere = factories.lease(link.number, conversation(bridge.hook.chat_app), "dan", other_phone)
+    on_second = known(second, conversation(bridge.hook.chat_app), "cat")
+    elsewhere = known(link.number, conversation(bridge.hook.chat_app), "dan", other_phone)
     texts = [inbound(link.number, "a"), inbound(second, "b"), inbound(link.number, "c", other_phone)]
     reply()
     assert [now_of(one).conversation for one in texts] == [
@@ -88,7 +99,7 @@ def test_a_lost_answer_is_made_good_with_the_same_key(link: Lease, chat: Chat) -
 
 def test_the_key_is_of_the_account_and_the_vendors_id(bridge: Bridge, link: Lease, chat: Chat) -> None:
     other = factories.pool(1).numbers.get()
-    factories.lease(other, conversation(bridge.hook.chat_app))
+    known(other, conversation(bridge.hook.chat_app))
     for number, vendor_id in ((link.number, "1"), (link.number, "2"), (other, "1")):
         inbound(number, vendor_id=vendor_id)
     reply()
@@ -130,6 +141,7 @@ def test_a_refusal_is_final_visible_and_may_be_tried_again_by_hand(link: Lease, 
 
 def test_it_is_given_up_after_a_day(link: Lease, chat: Chat) -> None:
     Lease.objects.update(linked_at=timezone.now() - timedelta(days=3))
+    OutboundSms.objects.update(created_at=timezone.now() - timedelta(days=2), sent_at=None)
     sms = inbound(link.number, received_at=timezone.now() - timedelta(hours=25))
     chat.script = [servers.answer(503)]
     reply()
@@ -145,10 +157,46 @@ def test_an_address_that_is_none_makes_its_own_replies_wait_and_no_others(
     app.options = {**app.options, "api_url": "nowhere"}
     app.save()
     factories.forget()
-    astray = factories.lease(other.pool.numbers.all()[0], conversation(app))
+    astray = known(other.pool.numbers.all()[0], conversation(app))
     stuck, well = inbound(astray.number), inbound(link.number)
     reply()
     assert [fate(stuck), fate(well)] == ["waiting", "posted"]
+
+
+@pytest.mark.parametrize("when", ["unusable", "just made"])
+def test_a_text_of_an_account_that_this_worker_does_not_know_is_posted_and_holds_up_nobody(
+    bridge: Bridge, link: Lease, chat: Chat, when: str
+) -> None:
+    if when == "unusable":
+        other = known(factories.pool(1).numbers.get(), conversation(bridge.hook.chat_app))
+        VendorAccount.objects.filter(pk=other.number.account_id).update(vendor="no such vendor")
+        factories.forget()
+    else:
+        live_accounts()
+        account = VendorAccount.objects.create(slug="new", name="New", vendor="fake")
+        number = Number.objects.create(e164="+15559990001", account=account)
+        other = known(number, conversation(bridge.hook.chat_app))
+    texts = [inbound(other.number), inbound(link.number)]
+    reply()
+    assert [fate(one) for one in texts] == ["posted", "posted"]
+
+
+def test_a_text_that_trips_the_adapter_is_given_up_visibly_and_alone(
+    link: Lease, chat: Chat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = LayerPlatform.post_requests
+
+    def tripping(self: LayerPlatform, conversation: str, *, as_user: str, text: str, key: str) -> list[Request]:
+        if text == "odd":
+            raise KeyError(text)
+        return real(self, conversation, as_user=as_user, text=text, key=key)
+
+    monkeypatch.setattr(LayerPlatform, "post_requests", tripping)
+    odd, well = inbound(link.number, "odd"), inbound(link.number)
+    reply()
+    assert [fate(odd), fate(well)] == ["dead", "posted"]
+    assert "KeyError" in odd.reason
+    assert "'odd'" not in caplog.text
 
 
 def test_a_platform_may_need_several_requests_for_one_text(
@@ -179,7 +227,7 @@ def test_texts_of_one_phone_are_posted_in_order(link: Lease, chat: Chat) -> None
 
 def test_a_later_text_waits_for_an_earlier_one_that_is_tried_again(bridge: Bridge, link: Lease, chat: Chat) -> None:
     first, second = inbound(link.number, "first"), inbound(link.number, "second")
-    other = factories.lease(bridge.pool.numbers.order_by("pk")[1], conversation(bridge.hook.chat_app))
+    other = known(bridge.pool.numbers.order_by("pk")[1], conversation(bridge.hook.chat_app))
     chat.script = [servers.answer(503)]
     reply()
     assert [fate(first), fate(second)] == ["waiting", "waiting"]
@@ -204,7 +252,7 @@ def test_a_text_that_was_given_up_does_not_hold_up_the_next(link: Lease, chat: C
 def test_two_workers_never_post_one_text_twice(bridge: Bridge, chat: Chat) -> None:
     numbers = list(factories.pool(30).numbers.all())
     for number in numbers:
-        factories.lease(number, conversation(bridge.hook.chat_app))
+        known(number, conversation(bridge.hook.chat_app))
         for index in range(3):
             inbound(number, f"{number.pk} {index}")
     together([reply, reply, reply])
@@ -212,6 +260,30 @@ def test_two_workers_never_post_one_text_twice(bridge: Bridge, chat: Chat) -> No
     for number in numbers:
         mine = [text for _, text in chat.said if text.startswith(f"{number.pk} ")]
         assert mine == [f"{number.pk} {index}" for index in range(3)]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_froze_while_claiming_does_not_make_the_others_wait(
+    link: Lease, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen, thaw, real, steps = threading.Event(), threading.Event(), replies._routed, []
+    sms = inbound(link.number)
+
+    def freeze(*args: Any) -> Any:
+        frozen.set()
+        assert thaw.wait(20)
+        return real(*args)
+
+    def wait_and_look() -> None:
+        assert frozen.wait(10)
+        steps.append(replies.Poster().step())
+        thaw.set()
+
+    monkeypatch.setattr(replies, "_routed", freeze)
+    together([reply, wait_and_look])
+    assert [(step.done, step.more, step.next_in) for step in steps] == [(0, False, 0.0)], "it looks again in a moment"
+    assert fate(sms) == "posted"
 
 
 # What follows from a reply
@@ -239,6 +311,45 @@ def test_what_he_has_read_already_is_not_marked_again(bridge: Bridge, link: Leas
     told(bridge, link, "One")
     Receipt.objects.update(rank=2)
     inbound(link.number)
+    reply()
+    assert chat.read == []
+
+
+def keys_of(texts: list[OutboundSms]) -> set[str]:
+    return set(Message.objects.filter(notice__sms__in=texts).values_list("key", flat=True))
+
+
+def test_what_did_not_reach_him_is_not_marked(bridge: Bridge, link: Lease, chat: Chat) -> None:
+    told(bridge, link, "Lost", "undelivered"), told(bridge, link, "Given up", "dead")
+    reached = [told(bridge, link, state, state) for state in ("sending", "uncertain", "sent", "delivered")]
+    inbound(link.number)
+    reply()
+    assert {key for _, key in chat.read} == keys_of(reached)
+
+
+def test_what_he_was_texted_after_he_had_answered_is_not_marked(
+    bridge: Bridge, link: Lease, chat: Chat, network: Network
+) -> None:
+    factories.notice(bridge, early := message(link.conversation, "early"))
+    compose(), send()
+    sms = inbound(link.number)
+    chat.script = [servers.answer(503)]
+    reply()
+    factories.notice(bridge, message(link.conversation, "late"))
+    compose(), send()
+    make_due(sms)
+    reply()
+    assert network.texts == ["Ann: early", "Ann: late"]
+    assert {key for _, key in chat.read} == {early.key}
+
+
+def test_what_left_only_after_he_had_answered_is_not_marked(bridge: Bridge, link: Lease, chat: Chat) -> None:
+    now, minutes = timezone.now(), timedelta(minutes=1)
+    sent, sending = told(bridge, link, "One"), told(bridge, link, "Two", "sending")
+    OutboundSms.objects.filter(pk__in=[sent.pk, sending.pk]).update(created_at=now - 30 * minutes)
+    OutboundSms.objects.filter(pk=sent.pk).update(sent_at=now - 5 * minutes)
+    OutboundSms.objects.filter(pk=sending.pk).update(next_at=now + minutes)
+    inbound(link.number, received_at=now - 20 * minutes)
     reply()
     assert chat.read == []
 
@@ -311,7 +422,15 @@ def linked_since(link: Lease) -> None:
     Lease.objects.update(linked_at=timezone.now() + timedelta(minutes=1))
 
 
-@pytest.mark.parametrize("happen", [without_lease, expired, on_another_phone, linked_since])
+def former_phone(link: Lease) -> None:
+    Contact.objects.filter(user_id="ben").update(phone=factories.phone(7))
+
+
+def never_told(link: Lease) -> None:
+    OutboundSms.objects.update(state="ready")
+
+
+@pytest.mark.parametrize("happen", [without_lease, expired, on_another_phone, linked_since, former_phone, never_told])
 def test_a_text_that_belongs_to_no_conversation_is_kept_visibly(link: Lease, chat: Chat, happen: object) -> None:
     happen(link)  # type: ignore[operator]
     sms = inbound(link.number)
@@ -322,8 +441,62 @@ def test_a_text_that_belongs_to_no_conversation_is_kept_visibly(link: Lease, cha
     assert chat.tries == []
 
 
+@pytest.mark.parametrize("text", ["forged words", "STOP", "START"])
+def test_a_text_by_another_account_than_its_numbers_has_no_effect(link: Lease, chat: Chat, text: str) -> None:
+    """Only who delivers a text is verified: another account's vendor could name any number and any phone."""
+    OptOut.objects.create(phone=factories.phone(5), source="keyword")
+    other = factories.vendor_account()
+    for phone in (BENS_PHONE, factories.phone(5)):
+        post(other, "inbound", {"id": phone, "from": phone, "to": link.number.e164, "text": text})
+    reply()
+    assert set(InboundSms.objects.values_list("state", flat=True)) == {"unrouted"}
+    assert all("account" in one.reason for one in InboundSms.objects.all())
+    assert [one.phone for one in OptOut.objects.all()] == [factories.phone(5)]
+    assert chat.tries == []
+
+
+@pytest.mark.parametrize("how", ["paused", "refused"])
+def test_an_answer_does_not_go_to_a_conversation_of_which_the_person_was_never_told(
+    bridge: Bridge, network: Network, chat: Chat, how: str
+) -> None:
+    number = bridge.pool.numbers.order_by("pk")[0]
+    Number.objects.exclude(pk=number.pk).update(active=False)
+    factories.forget()
+    factories.notice(bridge, message(conversation(bridge.hook.chat_app), "about the first"))
+    compose(), send()
+    expired(Lease.objects.get())
+    factories.notice(bridge, message(conversation(bridge.hook.chat_app), "about the second"))
+    compose()
+    VendorAccount.objects.update(paused=how == "paused")
+    factories.forget()
+    network.script = [refused("30007")]
+    send()
+    text_to(number)
+    reply()
+    assert InboundSms.objects.get().state == "unrouted"
+    assert chat.said == []
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_may_be_faster_than_the_vendors(bridge: Bridge, network: Network, chat: Chat) -> None:
+    factories.notice(bridge, about := message(conversation(bridge.hook.chat_app)))
+
+    def answer() -> None:
+        text_to(Number.objects.get(e164=network.requests[0]["from"]), "faster")
+        assert OutboundSms.objects.get().state == "sending"
+        reply()
+        connection.close()
+
+    network.script = [after(answer, network.accept)]
+    compose(), send()
+    assert chat.said == [("ben", "faster")]
+    assert chat.read == [("ben", about.key)]
+
+
 def test_a_text_that_was_delivered_late_belongs_to_what_its_number_stood_for_then(link: Lease, chat: Chat) -> None:
     Lease.objects.update(linked_at=timezone.now() - timedelta(hours=1))
+    OutboundSms.objects.update(created_at=timezone.now() - timedelta(minutes=30))
     late = inbound(link.number, sent_at=timezone.now() - timedelta(hours=2))
     in_time = inbound(link.number)
     reply()
@@ -392,6 +565,19 @@ def test_a_stop_of_something_that_is_no_phone_holds_up_nobody(link: Lease, chat:
     odd, well = inbound(link.number, "STOP", sender), inbound(link.number)
     reply()
     assert [fate(odd), fate(well)] == ["keyword", "posted"]
+
+
+def test_stop_is_obeyed_at_once_although_an_earlier_text_cannot_be_posted(
+    bridge: Bridge, link: Lease, chat: Chat, network: Network
+) -> None:
+    chat.script = [servers.answer(503, b"", {"Retry-After": "3000"})]
+    text_to(link.number, "hello")
+    reply()
+    text_to(link.number, "STOP")
+    factories.linked(bridge)
+    send()
+    assert list(InboundSms.objects.order_by("pk").values_list("state", flat=True)) == ["waiting", "keyword"]
+    assert network.requests == []
 
 
 # Claims

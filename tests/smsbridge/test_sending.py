@@ -1,6 +1,7 @@
 """Each SMS is handed to the vendor at most once, and every way that a call can end is told apart."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,12 +16,17 @@ from pytest_django import Settings
 
 from notifier.backoff import MAX_ATTEMPTS, backoff
 from notifier.models import Receipt
+from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Part
 from notifier.runner import Step
-from smsbridge.models import Bridge, Lease, Notice, Number, OptOut, OutboundSms
-from smsbridge.services import outcomes, sending
+from notifier.services.merging import merge
+from smsbridge.models import Bridge, Lease, Notice, Number, OptOut, OutboundSms, VendorAccount
+from smsbridge.services import leases, outcomes, sending
+from smsbridge.services.outcomes import Flight
+from smsbridge.vendors.fake import Fake
 from tests import factories
-from tests.factories import BENS_PHONE, conversation, message, outbound
+from tests.factories import BENS_PHONE, conversation, linked, message
 from tests.notifier import servers
+from tests.smsbridge.calls import receipt
 from tests.smsbridge.racing import together
 from tests.smsbridge.stages import compose, send
 from tests.smsbridge.upstreams import Network, after, refused
@@ -52,7 +58,7 @@ def wait_of(sms: OutboundSms) -> float:
 
 
 def test_it_hands_a_ready_text_to_the_vendor(bridge: Bridge, network: Network) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     assert send() == 1
     (told,) = network.requests
     assert (told["from"], told["to"], told["text"]) == (sms.number.e164, BENS_PHONE, "Ann: Hello")
@@ -67,21 +73,21 @@ def test_it_hands_a_ready_text_to_the_vendor(bridge: Bridge, network: Network) -
 
 
 def test_it_leaves_what_is_not_due_alone(bridge: Bridge, network: Network) -> None:
-    outbound(bridge, next_at=timezone.now() + timedelta(minutes=1))
+    linked(bridge, next_at=timezone.now() + timedelta(minutes=1))
     assert send() == 0
     assert network.requests == []
 
 
 def test_it_sends_many_over_few_claims(bridge: Bridge, network: Network) -> None:
     for index in range(90):
-        outbound(bridge, text=f"{index}", phone=factories.phone(index))
+        linked(bridge, text=f"{index}", phone=factories.phone(index))
     assert send() == 90
     assert sorted(network.texts, key=int) == [f"{index}" for index in range(90)]
     assert OutboundSms.objects.filter(state="sent").count() == 90
 
 
 def test_a_refusal_is_final_and_says_why(bridge: Bridge, network: Network) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     network.script = [refused("30007")]
     send()
     now_of(sms)
@@ -94,7 +100,7 @@ def test_a_refusal_is_final_and_says_why(bridge: Bridge, network: Network) -> No
 
 
 def test_it_comes_back_when_the_vendor_asked_it_to(bridge: Bridge, network: Network) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     network.script = [servers.answer(429, b"{}", {"Retry-After": "120"})]
     send()
     assert state_of(sms) == "ready"
@@ -110,7 +116,7 @@ def test_it_comes_back_when_the_vendor_asked_it_to(bridge: Bridge, network: Netw
     "step", [refused("20003", 401), servers.answer(401), refused("30003"), servers.answer(402), refused("20429", 429)]
 )
 def test_it_tries_again_what_was_certainly_not_accepted(bridge: Bridge, network: Network, step: servers.Step) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     network.script = [step]
     send()
     assert state_of(sms) == "ready"
@@ -122,7 +128,7 @@ def test_it_tries_again_what_was_certainly_not_accepted(bridge: Bridge, network:
 
 
 def test_it_tries_again_when_the_connection_is_refused(bridge: Bridge, network: Network) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     account = sms.account
     account.options = {"url": servers.refusing_url()}
     account.save()
@@ -157,7 +163,7 @@ def test_it_tries_again_when_the_connection_is_refused(bridge: Bridge, network: 
 def test_what_may_have_been_accepted_is_uncertain_and_never_sent_again(
     bridge: Bridge, network: Network, step: servers.Step
 ) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     network.script = [step]
     send()
     now_of(sms)
@@ -171,7 +177,7 @@ def test_what_may_have_been_accepted_is_uncertain_and_never_sent_again(
 
 
 def test_it_gives_up_after_so_many_tries(bridge: Bridge, network: Network) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     network.script = [servers.answer(429) for _ in range(MAX_ATTEMPTS)]
     for _ in range(MAX_ATTEMPTS):
         assert state_of(sms) == "ready"
@@ -183,7 +189,7 @@ def test_it_gives_up_after_so_many_tries(bridge: Bridge, network: Network) -> No
 
 
 def test_a_text_that_the_vendor_could_not_take_is_not_sent_at_all(bridge: Bridge, network: Network) -> None:
-    sms, other = outbound(bridge, text="x" * 2000), outbound(bridge)
+    sms, other = linked(bridge, text="x" * 2000), linked(bridge)
     send()
     assert [state_of(sms), state_of(other)] == ["dead", "sent"]
     assert "1600" in sms.reason
@@ -191,7 +197,7 @@ def test_a_text_that_the_vendor_could_not_take_is_not_sent_at_all(bridge: Bridge
 
 
 def test_somebody_whom_the_vendor_says_opted_out_is_remembered(bridge: Bridge, network: Network) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     network.script = [refused("21610")]
     send()
     assert state_of(sms) == "dead"
@@ -202,7 +208,7 @@ def test_somebody_whom_the_vendor_says_opted_out_is_remembered(bridge: Bridge, n
 
 def test_a_vendor_that_repeats_an_id_does_not_fail_the_batch(bridge: Bridge, network: Network) -> None:
     for index in range(4):
-        outbound(bridge, phone=factories.phone(index))
+        linked(bridge, phone=factories.phone(index))
     network.script = [servers.answer(202, b'{"id": "same"}') for _ in range(3)]
     send()
     assert OutboundSms.objects.filter(state="sent").count() == 4
@@ -230,17 +236,17 @@ def test_a_failed_text_does_not_lose_the_introduction(bridge: Bridge, network: N
 
 
 def test_a_throttled_text_keeps_its_introduction(bridge: Bridge, network: Network) -> None:
-    sms = outbound(bridge)
-    own = factories.lease(sms.number, conversation(bridge.hook.chat_app), introduced_by=sms)
+    sms = linked(bridge)
+    Lease.objects.update(introduced_by=sms)
     network.script = [servers.answer(429)]
     send()
-    assert Lease.objects.get(pk=own.pk).introduced_by == sms
+    assert Lease.objects.get().introduced_by == sms
 
 
 def test_a_dry_run_does_everything_but_the_call(bridge: Bridge, network: Network) -> None:
     Bridge.objects.update(dry_run=True)
     factories.forget()
-    sms = outbound(bridge, [message(conversation(bridge.hook.chat_app))])
+    sms = linked(bridge, [message(conversation(bridge.hook.chat_app))])
     send()
     compose()
     assert network.requests == []
@@ -254,7 +260,7 @@ def test_a_dry_run_does_everything_but_the_call(bridge: Bridge, network: Network
 
 @pytest.mark.django_db(transaction=True)
 def test_the_row_says_sending_in_a_commit_before_the_vendor_is_called(bridge: Bridge, network: Network) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     seen: list[tuple[str, int]] = []
 
     def look() -> None:
@@ -269,7 +275,7 @@ def test_the_row_says_sending_in_a_commit_before_the_vendor_is_called(bridge: Br
 
 def test_a_lost_send_becomes_uncertain(bridge: Bridge, network: Network) -> None:
     own = factories.lease(bridge.pool.numbers.all()[0], conversation(bridge.hook.chat_app))
-    sms = outbound(bridge, number=own.number)
+    sms = linked(bridge, number=own.number)
     Lease.objects.update(introduced_by=sms)
     sending.claim(10)
     assert sending.lose_track() == 0, "its worker may still be waiting for the vendor"
@@ -282,7 +288,7 @@ def test_a_lost_send_becomes_uncertain(bridge: Bridge, network: Network) -> None
 
 
 def test_a_late_answer_settles_what_had_become_uncertain(bridge: Bridge, network: Network) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
 
     def lose() -> None:
         make_due(sms)
@@ -302,7 +308,7 @@ def accepted(vendor_id: str) -> Any:
 
 
 def test_an_answer_that_comes_after_somebody_elses_try_changes_nothing(bridge: Bridge, network: Network) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     (flight,) = sending.claim(10)
     OutboundSms.objects.update(state="ready", claim=None)
     make_due(sms)
@@ -316,7 +322,7 @@ def test_an_answer_that_comes_after_somebody_elses_try_changes_nothing(bridge: B
 def test_an_answer_outlives_a_database_that_goes_away(
     bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sms = outbound(bridge)
+    sms = linked(bridge)
     sender, write = sending.Sender(), outcomes.write
 
     def away(_: object) -> None:
@@ -337,12 +343,79 @@ def test_a_price_or_code_that_no_column_holds_does_not_cost_the_outcome(bridge: 
 
     from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind
 
-    sms = outbound(bridge)
+    sms = linked(bridge)
     (flight,) = sending.claim(10)
     error = ErrorInfo("9" * 60, "odd", "", ErrorKind.UNKNOWN)
     odd = Outcome(kind=OutcomeKind.SENT, vendor_id="v-1", price=Decimal(10) ** 9, error=error)
     outcomes.write([outcomes.Result(flight, odd)])
     assert (state_of(sms), sms.vendor_id, sms.price) == ("sent", "v-1", None)
+
+
+def test_what_the_vendor_answered_while_the_database_was_away_is_not_lost(
+    bridge: Bridge, network: Network, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even when it is away for longer than a call may take."""
+    sms, sender, claim = linked(bridge), sending.Sender(), sending.claim
+    network.script = [after(lambda: time.sleep(0.2), network.accept)]
+    answers = iter([claim, away, away])
+    monkeypatch.setattr(sending, "claim", lambda limit: next(answers, claim)(limit))
+    for _ in range(2):
+        with pytest.raises(OperationalError):
+            sender.step()
+        time.sleep(settings.HTTP_TIMEOUT_SECONDS * 1.2)  # as the runner does
+    sender.step()
+    assert (state_of(sms), len(network.requests)) == ("sent", 1)
+
+
+def away(_: object) -> list[Flight]:
+    raise OperationalError("the database is starting up")
+
+
+def test_a_worker_that_stood_still_after_its_claim_hands_nothing_over(
+    bridge: Bridge, network: Network, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it may be sent was asked too long ago."""
+    settings.SENDING_SECONDS = 0.4
+    sms, claim = linked(bridge), sending.claim
+
+    def frozen(limit: int) -> list[Flight]:
+        flights = claim(limit)
+        if flights:
+            time.sleep(0.5)
+            OptOut.objects.create(phone=BENS_PHONE, source="keyword")
+            assert sending.lose_track() == 1
+        return flights
+
+    monkeypatch.setattr(sending, "claim", frozen)
+    send()
+    assert (state_of(sms), network.requests) == ("ready", [])
+    assert "stood still" in sms.reason
+    make_due(sms)
+    send()
+    assert (state_of(sms), network.requests) == ("withdrawn", [])
+
+
+@pytest.mark.parametrize(("method", "state"), [("request_for", "dead"), ("outcome", "uncertain")])
+def test_an_adapter_that_fails_costs_one_text(
+    bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch, method: str, state: str
+) -> None:
+    real = getattr(Fake, method)
+    failed: list[Any] = []
+
+    def fail_once(self: Fake, about: Any) -> Any:
+        if not failed:
+            failed.append(about)
+            raise KeyError(BENS_PHONE)
+        return real(self, about)
+
+    monkeypatch.setattr(Fake, method, fail_once)
+    for index in range(20):
+        linked(bridge, phone=factories.phone(index))
+    send()
+    assert OutboundSms.objects.filter(state="sent").count() == 19
+    odd = OutboundSms.objects.get(state=state)
+    assert odd.reason
+    assert BENS_PHONE not in odd.reason
 
 
 # What comes between composing and sending
@@ -378,6 +451,19 @@ def leave(told: Notice) -> None:
 
 def opt_out(told: Notice) -> None:
     OptOut.objects.create(phone=BENS_PHONE, source="keyword")
+
+
+def edit(told: Notice) -> None:
+    facts = MessageFacts(
+        id=told.message.key,
+        sender_id=factories.ANN,
+        sender_name=None,
+        parts=(Part("text/plain", "Better so"),),
+        sent_at=told.message.sent_at,
+    )
+    place = told.conversation.key
+    event = ChatEvent(key="e", type="edited", kind=Kind.EDITED, at=timezone.now(), conversation=place, message=facts)
+    merge(told.message.chat_app_id, [], [(timezone.now(), event)])
 
 
 def grow_old(told: Notice) -> None:
@@ -424,6 +510,140 @@ def test_the_other_messages_of_a_withdrawn_text_are_told_again(bridge: Bridge, n
     assert state_of(sms) == "withdrawn"
 
 
+def test_an_edit_changes_the_text_of_what_is_ready(bridge: Bridge, network: Network) -> None:
+    sms, (told, _) = composed(bridge, "One", "Two")
+    edit(told)
+    for stage in (send, compose, send):
+        stage()
+    assert network.texts == ["Ann: Better so\nAnn: Two"]
+    assert state_of(sms) == "withdrawn"
+
+
+def test_an_edit_of_before_it_was_composed_holds_nothing_up(bridge: Bridge, network: Network) -> None:
+    told = factories.notice(bridge)
+    edit(told)
+    for stage in (compose, send):
+        stage()
+    assert network.texts == ["Ann: Better so"]
+
+
+# Its number still stands for its conversation
+
+
+def take_over(sms: OutboundSms) -> None:
+    Lease.objects.update(conversation=conversation(sms.bridge.hook.chat_app))  # type: ignore[union-attr]
+
+
+def give_to_somebody_else(sms: OutboundSms) -> None:
+    Lease.objects.update(user_id="cid")
+
+
+def release(sms: OutboundSms) -> None:
+    leases.release(Lease.objects.values_list("pk", flat=True))
+
+
+def deactivate(sms: OutboundSms) -> None:
+    Number.objects.filter(pk=sms.number_id).update(active=False)
+
+
+def take_from_the_pool(sms: OutboundSms) -> None:
+    Number.objects.filter(pk=sms.number_id).update(pool=None)
+
+
+def change_the_pool(sms: OutboundSms) -> None:
+    Bridge.objects.update(pool=factories.pool(1, account=sms.account))
+
+
+@pytest.mark.parametrize(
+    "happen", [take_over, give_to_somebody_else, release, deactivate, take_from_the_pool, change_the_pool]
+)
+def test_nothing_is_sent_from_a_number_that_no_longer_stands_for_its_conversation(
+    bridge: Bridge, network: Network, happen: Callable[[OutboundSms], None]
+) -> None:
+    sms, (told,) = composed(bridge, "Hello")
+    happen(sms)
+    factories.forget()
+    send()
+    assert network.requests == []
+    assert (state_of(sms), sms.reason) == ("withdrawn", "Its number no longer stands for this conversation.")
+    for stage in (compose, send):
+        stage()
+    told.refresh_from_db()
+    link = Lease.objects.get(conversation=told.conversation, user_id=told.user_id)
+    assert told.sms is not None
+    assert (told.sms.state, told.sms.number) == ("sent", link.number)
+    assert [one["from"] for one in network.requests] == [link.number.e164]
+
+
+def test_a_text_that_waited_is_not_sent_among_those_of_another_conversation(bridge: Bridge, network: Network) -> None:
+    kept = bridge.pool.numbers.order_by("pk")[0]
+    Number.objects.exclude(pk=kept.pk).update(active=False)
+    factories.forget()
+    sms, _ = composed(bridge, "Of one")
+    network.script = [servers.answer(429, b"{}", {"Retry-After": "120"})]
+    send()
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    factories.notice(bridge, message(conversation(bridge.hook.chat_app), "Of another"))
+    compose()
+    OutboundSms.objects.update(next_at=timezone.now() - timedelta(seconds=1))
+    send(), send()
+    assert network.texts == ["Ann: Of one", "Ann: Of another"]
+    assert state_of(sms) == "withdrawn"
+    compose()
+    assert Notice.objects.get(message__text="Of one").reason == "pool used up"
+
+
+def test_a_text_that_is_about_no_conversation_needs_no_link(bridge: Bridge, network: Network) -> None:
+    sms = factories.outbound(bridge)
+    OutboundSms.objects.update(bridge=None, conversation=None, user_id="")
+    send()
+    assert state_of(sms) == "sent"
+
+
+# The introduction
+
+
+@pytest.mark.parametrize("step", [refused("30007"), servers.answer(500)], ids=["dead", "uncertain"])
+def test_the_first_text_that_arrives_introduces(bridge: Bridge, network: Network, step: servers.Step) -> None:
+    """Also when it was composed while the one that should have done so was still to be sent."""
+    Bridge.objects.update(introduction="Hi.")
+    factories.forget()
+    place = conversation(bridge.hook.chat_app)
+    for text in ("One", "Two", "Three"):
+        factories.notice(bridge, message(place, text))
+        compose()
+    network.script = [step]
+    for stage in (send, compose, send):
+        stage()
+    assert network.texts == ["Hi.\nAnn: One", "Hi.\nAnn: Two\nAnn: Three"]
+
+
+def test_a_receipt_that_says_undelivered_has_the_next_text_introduce(bridge: Bridge, network: Network) -> None:
+    Bridge.objects.update(introduction="Hi.")
+    factories.forget()
+    place = conversation(bridge.hook.chat_app)
+    factories.notice(bridge, message(place, "One"))
+    compose(), send()
+    factories.notice(bridge, message(place, "Two"))
+    compose()
+    receipt(VendorAccount.objects.get(), "undelivered", vendor_id="v-1")
+    compose(), send()
+    assert network.texts == ["Hi.\nAnn: One", "Hi.\nAnn: Two"]
+
+
+def test_without_an_introduction_nothing_is_composed_again(bridge: Bridge, network: Network) -> None:
+    place = conversation(bridge.hook.chat_app)
+    for text in ("One", "Two"):
+        factories.notice(bridge, message(place, text))
+        compose()
+    network.script = [refused("30007")]
+    send()
+    assert list(OutboundSms.objects.order_by("pk").values_list("state", flat=True)) == ["dead", "sent"]
+
+
+# What is held back
+
+
 @pytest.mark.parametrize("what", ["bridge", "app", "account"])
 def test_a_pause_holds_texts_back_without_spending_tries(bridge: Bridge, network: Network, what: str) -> None:
     sms, _ = composed(bridge, "Hello")
@@ -446,13 +666,25 @@ def test_a_pause_holds_texts_back_without_spending_tries(bridge: Bridge, network
 def test_paused_texts_do_not_hold_up_the_others(bridge: Bridge, network: Network) -> None:
     """Not even more of them than are claimed at a time."""
     for index in range(70):
-        outbound(bridge, phone=factories.phone(index))
+        linked(bridge, phone=factories.phone(index))
     Bridge.objects.update(paused=True)
-    sms = outbound(factories.bridge(bridge.hook, bridge.pool))
+    sms = linked(factories.bridge(bridge.hook, bridge.pool))
     for _ in range(2):
         send()
     assert state_of(sms) == "sent"
     assert len(network.requests) == 1
+
+
+@pytest.mark.parametrize("what", ["bridge", "app", "account"])
+def test_a_paused_backlog_is_left_as_it_is(bridge: Bridge, network: Network, what: str) -> None:
+    """It is not rewritten over and over, and nobody looks at it before it can be sent."""
+    sms = linked(bridge)
+    held: Any = {"bridge": bridge, "app": bridge.hook.chat_app, "account": sms.account}[what]
+    type(held).objects.filter(pk=held.pk).update(paused=True)
+    due = sms.next_at
+    step: Step = sending.Sender().step()
+    assert (step.done, step.more, step.next_in) == (0, False, None)
+    assert (state_of(sms), sms.next_at) == ("ready", due)
 
 
 def test_a_read_that_was_accepted_before_counts_although_it_is_not_drained_yet(
@@ -484,7 +716,7 @@ def test_a_busy_conversation_does_not_starve(bridge: Bridge, network: Network, c
     """Only events accepted before the text was due stand in its way, however often it was looked at since."""
     place = conversation(bridge.hook.chat_app)
     key = place.key
-    sms = outbound(bridge, [message(place)])
+    sms = linked(bridge, [message(place)])
     first = factories.layer_event(conversation=key)
     OutboundSms.objects.update(created_at=timezone.now() + timedelta(seconds=1), next_at=timezone.now())
     factories.deliver(client, bridge.hook, first)
@@ -500,7 +732,7 @@ def test_a_busy_conversation_does_not_starve(bridge: Bridge, network: Network, c
 
 def test_events_of_other_conversations_do_not_hold_it_up(bridge: Bridge, network: Network, client: Client) -> None:
     factories.deliver(client, bridge.hook, factories.layer_event())
-    sms = outbound(bridge)
+    sms = linked(bridge)
     send()
     assert state_of(sms) == "sent"
 
@@ -509,7 +741,7 @@ def test_events_of_other_conversations_do_not_hold_it_up(bridge: Bridge, network
 def test_the_workers_own_clock_decides_nothing(
     bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:
-    sms = outbound(bridge, [message(conversation(bridge.hook.chat_app))])
+    sms = linked(bridge, [message(conversation(bridge.hook.chat_app))])
     import datetime as module
 
     class Wrong(module.datetime):
@@ -529,7 +761,7 @@ def test_it_waits_for_what_this_process_does_not_know_yet(bridge: Bridge, networ
 
     live_numbers()
     made = Number.objects.create(e164="+15559990001", account=bridge.pool.numbers.all()[0].account, pool=bridge.pool)
-    sms = outbound(bridge, number=made)
+    sms = linked(bridge, number=made)
     send()
     assert state_of(sms) == "sent"
     assert network.requests[0]["from"] == made.e164
@@ -537,25 +769,66 @@ def test_it_waits_for_what_this_process_does_not_know_yet(bridge: Bridge, networ
 
 def test_an_account_that_cannot_be_used_holds_back_its_own_texts_only(bridge: Bridge, network: Network) -> None:
     broken = factories.pool(1, account=factories.vendor_account(vendor="unheard of"))
-    stuck, well = outbound(bridge, number=broken.numbers.get()), outbound(bridge)
+    stuck, well = linked(bridge, number=broken.numbers.get()), linked(bridge)
     send()
     assert [state_of(stuck), state_of(well)] == ["ready", "sent"]
     assert stuck.attempts == 0
-    assert wait_of(stuck) > 5
+
+
+def test_a_bridge_that_cannot_be_used_holds_back_its_own_texts_only(bridge: Bridge, network: Network) -> None:
+    broken = factories.bridge(bridge.hook, template="<%= nobody")
+    stuck, well = linked(broken), linked(bridge)
+    send()
+    assert [state_of(stuck), state_of(well)] == ["ready", "sent"]
+
+
+def test_an_account_that_lacks_something_keeps_its_texts_until_it_is_corrected(
+    bridge: Bridge, network: Network
+) -> None:
+    account = VendorAccount.objects.get()
+    right = account.options
+    change(account, {"url": "sms.example.com/fake"})
+    sms = linked(bridge)
+    send()
+    assert (state_of(sms), sms.attempts) == ("ready", 0)
+    change(account, right)
+    send()
+    assert (state_of(sms), sms.attempts) == ("sent", 1)
+
+
+def test_an_account_that_is_spoilt_after_the_claim_keeps_its_texts_too(
+    bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sms, due = linked(bridge), sending._due
+
+    def spoil(limit: int) -> Any:
+        found = due(limit)
+        change(VendorAccount.objects.get(), {"url": "sms.example.com/fake"})
+        return found
+
+    monkeypatch.setattr(sending, "_due", spoil)
+    send()
+    assert state_of(sms) == "ready"
+    assert "base URL" in sms.reason
+
+
+def change(account: VendorAccount, options: dict[str, str]) -> None:
+    VendorAccount.objects.filter(pk=account.pk).update(options=options)
+    factories.forget()
 
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_never_send_one_text_twice(bridge: Bridge, network: Network) -> None:
     for index in range(200):
-        outbound(bridge, text=f"{index}", phone=factories.phone(index % 50))
+        linked(bridge, text=f"{index}", phone=factories.phone(index % 50))
     together([send, send, send])
     assert sorted(network.texts, key=int) == [f"{index}" for index in range(200)]
     assert not OutboundSms.objects.exclude(state="sent").exists()
 
 
 def test_it_says_when_the_next_text_is_due(bridge: Bridge) -> None:
-    outbound(bridge, next_at=timezone.now() + timedelta(seconds=30))
+    linked(bridge, next_at=timezone.now() + timedelta(seconds=30))
     step: Step = sending.Sender().step()
     assert step.next_in is not None
     assert 25 < step.next_in < 31
@@ -575,14 +848,14 @@ def test_the_pause_before_another_try_is_jittered_within_its_bounds(attempt: int
 
 def test_texts_of_one_thread_leave_in_the_order_of_their_making(bridge: Bridge, network: Network) -> None:
     for index in range(12):
-        outbound(bridge, text=f"{index}")
+        linked(bridge, text=f"{index}")
     send()
     assert network.texts == [f"{index}" for index in range(12)]
 
 
 def test_a_text_waits_for_the_one_before_it_that_is_tried_again(bridge: Bridge, network: Network) -> None:
     network.script = [refused("20429", 429)]
-    first, second = outbound(bridge, text="first"), outbound(bridge, text="second")
+    first, second = linked(bridge, text="first"), linked(bridge, text="second")
     send()
     assert network.texts == ["first"]
     assert state_of(second) == "ready"
@@ -594,21 +867,21 @@ def test_a_text_waits_for_the_one_before_it_that_is_tried_again(bridge: Bridge, 
 def test_a_text_that_is_settled_holds_up_nobody(bridge: Bridge, network: Network) -> None:
     network.script = [servers.reset, refused("30007")]
     for word in ("uncertain", "dead", "sent"):
-        outbound(bridge, text=word)
+        linked(bridge, text=word)
     send()
     assert network.texts == ["uncertain", "dead", "sent"]
 
 
 def test_another_thread_is_not_held_up(bridge: Bridge, network: Network) -> None:
-    outbound(bridge, text="later", next_at=timezone.now() + timedelta(minutes=1))
-    outbound(bridge, text="elsewhere", number=Number.objects.exclude(pk=bridge.pool.numbers.order_by("pk")[0].pk)[0])
+    linked(bridge, text="later", next_at=timezone.now() + timedelta(minutes=1))
+    linked(bridge, text="elsewhere", number=Number.objects.exclude(pk=bridge.pool.numbers.order_by("pk")[0].pk)[0])
     send()
     assert network.texts == ["elsewhere"]
 
 
 def test_a_text_that_waits_for_an_earlier_one_does_not_keep_the_worker_busy(bridge: Bridge) -> None:
-    outbound(bridge, next_at=timezone.now() + timedelta(seconds=30))
-    outbound(bridge)
+    linked(bridge, next_at=timezone.now() + timedelta(seconds=30))
+    linked(bridge)
     step: Step = sending.Sender().step()
     assert (step.done, step.more) == (0, False)
     assert step.next_in is not None

@@ -12,6 +12,7 @@ from notifier.platforms.base import Can
 from notifier.platforms.layer import LayerPlatform
 from smsbridge.models import Bridge, Number, Pool, VendorAccount
 from smsbridge.services.validation import problems_of
+from tests import factories
 
 
 class Listener(LayerPlatform):
@@ -70,6 +71,20 @@ def test_a_number_must_be_in_its_normal_form(written: str, words: str) -> None:
 def test_a_bridge_needs_a_receipts_hook() -> None:
     (problem,) = problems_of(bridge(hook=hook(kind="listen")))["hook"]
     assert "receipts" in problem
+
+
+@pytest.mark.django_db
+def test_a_second_bridge_of_a_chat_app_needs_the_same_pool() -> None:
+    """A person's conversation has one number: two pools would take it from each other."""
+    first = factories.bridge()
+    same_app = factories.receipts_hook(first.hook.chat_app)
+    (problem,) = problems_of(Bridge(name="second", hook=same_app, pool=factories.pool(1)))["pool"]
+    assert first.name in problem
+    assert f"Choose {first.pool.name}" in problem
+    assert problems_of(Bridge(name="second", hook=same_app, pool=first.pool)) == {}
+    assert problems_of(Bridge(name="second", hook=factories.receipts_hook(), pool=factories.pool(1))) == {}
+    first.pool = factories.pool(1)
+    assert problems_of(first) == {}, "the only bridge may get another pool"
 
 
 def test_a_bridge_is_refused_where_replies_could_not_be_posted(monkeypatch: pytest.MonkeyPatch) -> None:
