@@ -68,8 +68,10 @@ class Sender:
         while not empty or exchange.in_flight:
             over = runner.stopping() or time.monotonic() > until
             empty = empty or over
-            if not empty and exchange.in_flight <= settings.SEND_WINDOW - _LEAST_CLAIM:
-                flights = claim(settings.SEND_WINDOW - exchange.in_flight)
+            # What is answered but not stored counts as well: it is what a crash makes uncertain.
+            room = settings.SEND_WINDOW - exchange.in_flight - len(finished)
+            if not empty and room >= min(_LEAST_CLAIM, settings.SEND_WINDOW):
+                flights = claim(room)
                 empty = not flights
                 finished += [result for flight in flights if (result := self._start(exchange, flight))]
                 done += len(flights)
