@@ -1,0 +1,25 @@
+"""The SMS side's rows: accounts and numbers, who holds which, what is to be sent and what came in.
+
+Identity is decided by the constraints below, never by code. Each partial index serves exactly one
+query of a worker, named beside it.
+"""
+
+from smsbridge.models.configuration import Bridge, Number, Pool, VendorAccount
+from smsbridge.models.fields import E164
+from smsbridge.models.inbound import InboundSms
+from smsbridge.models.outbound import Notice, OutboundSms
+from smsbridge.models.people import Contact, Lease, OptOut
+
+__all__ = [
+    "E164",
+    "Bridge",
+    "Contact",
+    "InboundSms",
+    "Lease",
+    "Notice",
+    "Number",
+    "OptOut",
+    "OutboundSms",
+    "Pool",
+    "VendorAccount",
+]

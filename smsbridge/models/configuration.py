@@ -1,0 +1,89 @@
+"""Accounts, pools, numbers, and the bridges that join a chat's hook to a pool."""
+
+from datetime import timedelta
+
+from django.db import models
+
+from notifier.fields import SecretsField
+from notifier.models import Hook
+from smsbridge.models.fields import is_e164
+
+
+class VendorAccount(models.Model):
+    """One account at an SMS vendor. Its webhooks are /webhooks/sms/<slug>/inbound/ and .../status/."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+    vendor = models.CharField(max_length=40, help_text="Key of the vendor adapter, such as vonage.")
+    options = models.JSONField(default=dict, blank=True)
+    secrets = SecretsField(default=dict, blank=True, null=True)
+    paused = models.BooleanField(default=False, help_text="While paused, nothing is sent; texts wait.")
+
+    class Meta:
+        verbose_name = "vendor account"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Pool(models.Model):
+    """Numbers that a bridge may text from."""
+
+    name = models.CharField(max_length=100, unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Number(models.Model):
+    """One of our numbers. Without a pool, or not active, it takes no new conversation; replies to it still arrive."""
+
+    e164 = models.CharField("number", max_length=16, unique=True)
+    account = models.ForeignKey(VendorAccount, models.PROTECT, related_name="numbers")
+    pool = models.ForeignKey(Pool, models.PROTECT, related_name="numbers", null=True, blank=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [is_e164("e164", "number_is_e164")]
+
+    def __str__(self) -> str:
+        return self.e164
+
+
+class Bridge(models.Model):
+    """Joins one receipts hook to one pool, with the policy."""
+
+    class WhenExhausted(models.TextChoices):
+        SKIP = "skip", "Do not text, and say so"
+        WAIT = "wait", "Wait for a number until the notice is too old"
+
+    name = models.CharField(max_length=100, unique=True)
+    hook = models.ForeignKey(Hook, models.PROTECT, related_name="bridges")
+    pool = models.ForeignKey(Pool, models.PROTECT, related_name="bridges")
+    template = models.TextField(default="<%= sender.name %>: <%= text %>")
+    introduction = models.TextField(
+        blank=True,
+        help_text="Put in front of the first text of every new or changed link between a number and a conversation.",
+    )
+    introduction_function = models.CharField(
+        max_length=200, blank=True, help_text="Dotted path of a function that writes the introduction instead."
+    )
+    lease_lifetime = models.DurationField(default=timedelta(weeks=1))
+    digest = models.BooleanField(
+        default=True, help_text="Messages of one conversation that are due together become one SMS."
+    )
+    max_segments = models.PositiveSmallIntegerField(default=6)
+    when_exhausted = models.CharField(max_length=4, choices=WhenExhausted.choices, default=WhenExhausted.SKIP)
+    max_age = models.DurationField(
+        default=timedelta(hours=12), help_text="A notice that could not be sent for so long is given up."
+    )
+    region = models.CharField(
+        max_length=2,
+        blank=True,
+        help_text="Country (ISO, such as US) of phones that are stored without a country code.",
+    )
+    paused = models.BooleanField(default=False)
+    dry_run = models.BooleanField(default=False, help_text="Do everything but the call to the vendor.")
+
+    def __str__(self) -> str:
+        return self.name

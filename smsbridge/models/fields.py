@@ -1,0 +1,11 @@
+"""What several models share."""
+
+from django.db import models
+from django.db.models import Q
+
+E164 = r"^\+[1-9][0-9]{6,14}$"
+
+
+def is_e164(field: str, name: str) -> models.CheckConstraint:
+    """The field holds a phone in E.164 form (ITU-T E.164), with its plus."""
+    return models.CheckConstraint(condition=Q(**{f"{field}__regex": E164}), name=name)

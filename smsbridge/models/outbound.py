@@ -1,0 +1,142 @@
+"""What is to be sent: the decisions about each recipient, and the texts that carry them."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from notifier.models import Conversation, Message
+from smsbridge.ids import uuid7
+from smsbridge.models.configuration import Bridge, Number, VendorAccount
+from smsbridge.models.fields import is_e164
+
+
+class OutboundSms(models.Model):
+    """One text to one phone, with its whole history."""
+
+    class State(models.TextChoices):
+        READY = "ready", "ready to be sent"
+        SENDING = "sending", "being sent"
+        SENT = "sent", "accepted by the vendor"
+        DELIVERED = "delivered", "delivered"
+        UNDELIVERED = "undelivered", "not delivered"
+        UNCERTAIN = "uncertain", "perhaps sent"
+        DEAD = "dead", "given up"
+        WITHDRAWN = "withdrawn", "withdrawn before sending"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    bridge = models.ForeignKey(Bridge, models.PROTECT, null=True, db_index=False)
+    account = models.ForeignKey(VendorAccount, models.PROTECT, db_index=False)
+    number = models.ForeignKey(Number, models.PROTECT, db_index=False)
+    conversation = models.ForeignKey(Conversation, models.CASCADE, null=True)
+    user_id = models.CharField(max_length=255, blank=True)
+    phone = models.CharField(max_length=16, db_index=True)
+    text = models.TextField()
+    segments = models.PositiveSmallIntegerField()
+    unicode = models.BooleanField()
+    introduces = models.BooleanField(default=False)
+    due_at = models.DateTimeField(help_text="When its oldest notice was due.")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.READY)
+    next_at = models.DateTimeField(help_text="Ready: when it is tried. Sending: when it counts as uncertain.")
+    claim = models.UUIDField(null=True)
+    attempts = models.SmallIntegerField(default=0)
+    vendor_id = models.CharField(max_length=120, null=True)
+    reason = models.TextField(blank=True)
+    code = models.CharField(max_length=40, blank=True)
+    price = models.DecimalField(max_digits=10, decimal_places=5, null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    log = models.JSONField(default=list, help_text="What happened besides the plain way: [time, state, words].")
+
+    class Meta:
+        verbose_name = "outbound SMS"
+        verbose_name_plural = "outbound SMS"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "vendor_id"], name="outbound_vendor_id_once", condition=Q(vendor_id__isnull=False)
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        "ready",
+                        "sending",
+                        "sent",
+                        "delivered",
+                        "undelivered",
+                        "uncertain",
+                        "dead",
+                        "withdrawn",
+                    ]
+                ),
+                name="outbound_state_is_known",
+            ),
+            is_e164("phone", "outbound_phone_is_e164"),
+        ]
+        indexes = [
+            # send_sms claims what is due; sweep looks for sends that ran out
+            models.Index(fields=["state", "next_at"], name="outbound_due", condition=Q(state__in=["ready", "sending"])),
+            # send_sms keeps the texts of one thread in order
+            models.Index(
+                fields=["phone", "number"], name="outbound_in_order", condition=Q(state__in=["ready", "sending"])
+            ),
+            # the operator's list of what needs a decision
+            models.Index(fields=["state"], name="outbound_open", condition=Q(state__in=["uncertain", "dead"])),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Notice(models.Model):
+    """The decision about one recipient of one message: to be texted, or why not."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        IN_SMS = "in_sms", "in an SMS"
+        SKIPPED = "skipped", "not texted"
+
+    class Reason(models.TextChoices):
+        NONE = "", ""
+        READ = "read", "has read it"
+        DELETED = "deleted", "the message was deleted"
+        LEFT = "left", "has left the conversation"
+        NO_IDENTITY = "no identity", "the platform does not know this user"
+        NO_PHONE = "no phone", "no phone that can be texted"
+        OPTED_OUT = "opted out", "does not want texts"
+        POOL_USED_UP = "pool used up", "every number of the pool stands for another conversation of this person"
+        EMPTY = "empty", "nothing in the message that could be texted"
+        TEMPLATE = "template", "the template left nothing to send"
+        TOO_OLD = "too old", "could not be sent in time"
+        IDENTITY_FAILED = "identity failed", "the identity could not be had"
+        CLOSED = "closed", "closed by an operator"
+
+    bridge = models.ForeignKey(Bridge, models.CASCADE, db_index=False)
+    message = models.ForeignKey(Message, models.CASCADE, db_index=False)
+    conversation = models.ForeignKey(Conversation, models.CASCADE, db_index=False)
+    user_id = models.CharField(max_length=255)
+    due_at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    reason = models.CharField(max_length=20, choices=Reason.choices, blank=True, default="")
+    next_at = models.DateTimeField()
+    claim = models.UUIDField(null=True)
+    attempts = models.SmallIntegerField(default=0)
+    sms = models.ForeignKey(OutboundSms, models.SET_NULL, null=True, related_name="notices")
+    note = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["message", "user_id", "bridge"], name="notice_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "in_sms", "skipped"]), name="notice_state_is_known"
+            ),
+            models.CheckConstraint(condition=~Q(state="skipped") | ~Q(reason=""), name="notice_skipped_says_why"),
+        ]
+        indexes = [
+            # compose_sms claims what is due
+            models.Index(fields=["next_at"], name="notice_due", condition=Q(state="waiting")),
+            # compose_sms gathers what goes into the same SMS
+            models.Index(fields=["conversation", "user_id"], name="notice_together", condition=Q(state="waiting")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message} to {self.user_id}"
