@@ -14,7 +14,7 @@ def register() -> None:
         due="exists (select 1 from notifier_inboxevent where state = 0)",
     )
     stages.register(
-        Stage(receipts.STAGE, receipts.check),
+        Stage(receipts.STAGE, receipts.check, pause=settings.CHECK_PAUSE_MS / 1000),
         task="notifier.tasks.check_receipts",
         due="exists (select 1 from notifier_receiptcheck where due_at <= {now+ahead})",
     )

@@ -1,5 +1,7 @@
 """The SMS side's stages, registered when the app is ready."""
 
+from django.conf import settings
+
 from notifier import stages
 from notifier.runner import Stage
 from smsbridge.services import composing, replies, sending
@@ -7,7 +9,7 @@ from smsbridge.services import composing, replies, sending
 
 def register() -> None:
     stages.register(
-        Stage(composing.STAGE, composing.Composer().step),
+        Stage(composing.STAGE, composing.Composer().step, pause=settings.COMPOSE_PAUSE_MS / 1000),
         task="smsbridge.tasks.compose_sms",
         due="exists (select 1 from smsbridge_notice where state = 'waiting' and next_at <= {now+ahead})",
     )

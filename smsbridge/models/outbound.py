@@ -1,4 +1,7 @@
-"""What is to be sent: the decisions about each recipient, and the texts that carry them."""
+"""What is to be sent: the decisions about each recipient, and the texts that carry them.
+
+As on the chat side, every message passes through these: no foreign-key constraints to what is few and protected.
+"""
 
 from django.db import models
 from django.db.models import Q
@@ -24,9 +27,9 @@ class OutboundSms(models.Model):
         WITHDRAWN = "withdrawn", "withdrawn before sending"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    bridge = models.ForeignKey(Bridge, models.PROTECT, null=True, db_index=False)
-    account = models.ForeignKey(VendorAccount, models.PROTECT, db_index=False)
-    number = models.ForeignKey(Number, models.PROTECT, db_index=False)
+    bridge = models.ForeignKey(Bridge, models.PROTECT, null=True, db_index=False, db_constraint=False)
+    account = models.ForeignKey(VendorAccount, models.PROTECT, db_index=False, db_constraint=False)
+    number = models.ForeignKey(Number, models.PROTECT, db_index=False, db_constraint=False)
     conversation = models.ForeignKey(Conversation, models.CASCADE, null=True)
     user_id = models.CharField(max_length=255, blank=True)
     phone = models.CharField(max_length=16, db_index=True)
@@ -110,9 +113,9 @@ class Notice(models.Model):
         IDENTITY_FAILED = "identity failed", "the identity could not be had"
         CLOSED = "closed", "closed by an operator"
 
-    bridge = models.ForeignKey(Bridge, models.CASCADE, db_index=False)
-    message = models.ForeignKey(Message, models.CASCADE, db_index=False)
-    conversation = models.ForeignKey(Conversation, models.CASCADE, db_index=False)
+    bridge = models.ForeignKey(Bridge, models.CASCADE, db_index=False, db_constraint=False)
+    message = models.ForeignKey(Message, models.CASCADE, db_index=False, db_constraint=False)
+    conversation = models.ForeignKey(Conversation, models.CASCADE, db_index=False, db_constraint=False)
     user_id = models.CharField(max_length=255)
     due_at = models.DateTimeField()
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)

@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 STAGE = "send"
 _WRITE_AT = 64
 _WRITE_AFTER = 0.02
-_LEAST_CLAIM = 16
 _LONGEST_STEP = 10.0  # then what flies lands, and the runner looks at its own time and at the stop flag
 
 
@@ -70,7 +69,7 @@ class Sender:
             empty = empty or over
             # What is answered but not stored counts as well: it is what a crash makes uncertain.
             room = settings.SEND_WINDOW - exchange.in_flight - len(finished)
-            if not empty and room >= min(_LEAST_CLAIM, settings.SEND_WINDOW):
+            if not empty and room >= settings.SEND_WINDOW // 2:
                 flights = claim(room)
                 empty = not flights
                 finished += [result for flight in flights if (result := self._start(exchange, flight))]

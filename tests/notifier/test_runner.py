@@ -99,7 +99,7 @@ def test_without_a_runner_a_nudge_says_so() -> None:
 def test_a_ring_after_the_last_look_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """It found nothing, waited for nothing, and is about to go: a ring that comes now must make it look again."""
 
-    def late(running: Any, next_in: float | None) -> bool:
+    def late(running: Any, next_in: float | None, pause: float) -> bool:
         monkeypatch.undo()
         assert nudge("s")
         return False
@@ -203,3 +203,22 @@ def test_a_small_batch_is_followed_by_a_pause_and_a_full_one_is_not(monkeypatch:
     steps = Steps(Step(done=1, more=True), Step(done=9, more=True, busy=True))
     run(Stage("s", steps, pause=0.05))
     assert slept == [0.05]
+
+
+def test_a_stream_of_rows_is_let_gather(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    run(Stage("s", Steps(Step(done=runner._STREAM, more=True), Step(done=1, more=True)), pause=0.05))
+    assert slept == [0.05 * runner._GATHER, 0.05]
+
+
+def test_a_stream_is_let_gather_too_while_the_next_row_is_due_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float | None] = []
+
+    def wait(self: threading.Event, timeout: float | None = None) -> bool:
+        waited.append(timeout)
+        return False
+
+    monkeypatch.setattr(threading.Event, "wait", wait)
+    run(Stage("s", Steps(Step(done=runner._STREAM, next_in=0.0), Step(done=1, next_in=0.0)), pause=0.05))
+    assert waited[:2] == [0.05 * runner._GATHER, 0.05]
