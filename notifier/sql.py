@@ -8,6 +8,7 @@ A statement is written once, for PostgreSQL, with braces for what differs by dat
     {in:name}           "= any(array)" for a list, given as `name=Ids(...)`
 
     {now+name}          so many seconds later
+    {moment:name}       a datetime or None where the database could not tell its type
 
 Everything else is passed as %(name)s. Results are tuples as the driver gives them; `moment` and `uuid_of`
 read what SQLite keeps as text.
@@ -24,7 +25,7 @@ from typing import Any
 
 from django.db import connection
 
-_BRACE = re.compile(r"\{(now|lock|rows|in)(?::(\w+))?(?:\+(\w+))?\}")
+_BRACE = re.compile(r"\{(now|lock|rows|in|moment)(?::(\w+))?(?:\+(\w+))?\}")
 _SQLITE_NOW = "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"
 
 
@@ -105,6 +106,8 @@ def _spelled(
             return _spell_now(vendor, plus)
         if kind == "lock":
             return f"for update of {name} skip locked" if vendor == "postgresql" else ""
+        if kind == "moment":
+            return f"%({name})s::timestamptz" if vendor == "postgresql" else f"%({name})s"
         if kind == "in":
             return _spell_in(vendor, array, name, types[name])
         return _spell_rows(vendor, array, name, columns[name])

@@ -15,7 +15,7 @@ from notifier.sql import Rows, run
 from smsbridge.services import leases
 
 if TYPE_CHECKING:
-    from smsbridge.services.replies import Reply
+    from smsbridge.services.routing import Reply
 
 log = logging.getLogger(__name__)
 

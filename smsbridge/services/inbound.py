@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from notifier import doorbell
-from notifier.sql import Ids, Rows, fetch, uuid_of
+from notifier.sql import Ids, fetch, uuid_of
 from notifier.texts import clean_text
 from smsbridge.models import InboundSms, OptOut
 from smsbridge.phones import to_e164
@@ -25,7 +26,6 @@ _MOVES = {
     ReceiptState.UNDELIVERED: ("undelivered", ["sending", "uncertain", "sent"]),
     ReceiptState.EXPIRED: ("undelivered", ["sending", "uncertain", "sent"]),
 }
-_COLUMNS = {"vendor_id": "text", "number": "text", "phone": "text", "body": "text", "stamp": "timestamptz"}
 # A vendor's clock may be minutes behind ours; only a stamp older than this means that the text was delivered late.
 _LATE_SECONDS = 900.0
 
@@ -54,17 +54,26 @@ def accept(account: LiveAccount, texts: Sequence[InboundText]) -> None:
 
 
 def _store(account: LiveAccount, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Those that were new, as (id, number, phone, text)."""
+    """Those that were new, as (id, number, phone, text). One by one, as a vendor hardly ever sends two at once."""
+    return [stored for row in rows for stored in _store_one(account, *row)]
+
+
+def _store_one(
+    account: LiveAccount, vendor_id: str, number: str, phone: str, text: str, stamp: datetime | None
+) -> list[tuple[Any, ...]]:
     return fetch(
         "insert into smsbridge_inboundsms (account_id, vendor_id, number, phone, text, media, received_at, sent_at,"
         " state, reason, next_at, attempts, user_id, posted_as)"
-        " select %(account)s, new.vendor_id, new.number, new.phone, new.body, '[]', {now},"
-        " case when new.stamp < {now+late} then new.stamp end, 'waiting', '', {now}, 0, '', ''"
-        " from {rows:new} where true on conflict (account_id, vendor_id) do nothing"
-        " returning id, number, phone, text",
+        " values (%(account)s, %(vendor_id)s, %(number)s, %(phone)s, %(text)s, '[]', {now},"
+        " case when {moment:stamp} < {now+late} then {moment:stamp} end, 'waiting', '', {now}, 0, '', '')"
+        " on conflict (account_id, vendor_id) do nothing returning id, number, phone, text",
         account=account.id,
+        vendor_id=vendor_id,
+        number=number,
+        phone=phone,
+        text=text,
+        stamp=stamp,
         late=-_LATE_SECONDS,
-        new=Rows(_COLUMNS, rows),
     )
 
 

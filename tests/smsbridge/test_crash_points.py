@@ -179,9 +179,9 @@ def test_withdrawing_is_all_or_nothing(bridge: Bridge, network: Network, target:
 
 REPLYING = [
     ("", False),
-    ("smsbridge.services.replies._without_keywords", False),
-    ("smsbridge.services.replies._routed", True),
-    ("smsbridge.services.replies.claim", True),
+    ("smsbridge.services.routing._without_keywords", False),
+    ("smsbridge.services.routing._routed", True),
+    ("smsbridge.services.routing.claim", True),
     ("smsbridge.services.replies._go_on", False),
     ("smsbridge.services.replies.filing.file", False),
     ("smsbridge.services.filing._let_wait", False),

@@ -14,7 +14,7 @@ from notifier.models import Conversation, Message, Receipt
 from notifier.platforms.layer import LayerPlatform
 from notifier.wire import Request
 from smsbridge.models import Bridge, Contact, InboundSms, Lease, Notice, Number, OptOut, OutboundSms, VendorAccount
-from smsbridge.services import replies
+from smsbridge.services import replies, routing
 from smsbridge.services.accounts import live_accounts
 from smsbridge.services.inbound import again
 from tests import factories
@@ -267,7 +267,7 @@ def test_two_workers_never_post_one_text_twice(bridge: Bridge, chat: Chat) -> No
 def test_a_worker_that_froze_while_claiming_does_not_make_the_others_wait(
     link: Lease, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frozen, thaw, real, steps = threading.Event(), threading.Event(), replies._routed, []
+    frozen, thaw, real, steps = threading.Event(), threading.Event(), routing._routed, []
     sms = inbound(link.number)
 
     def freeze(*args: Any) -> Any:
@@ -280,7 +280,7 @@ def test_a_worker_that_froze_while_claiming_does_not_make_the_others_wait(
         steps.append(replies.Poster().step())
         thaw.set()
 
-    monkeypatch.setattr(replies, "_routed", freeze)
+    monkeypatch.setattr(routing, "_routed", freeze)
     together([reply, wait_and_look])
     assert [(step.done, step.more, step.next_in) for step in steps] == [(0, False, 0.0)], "it looks again in a moment"
     assert fate(sms) == "posted"
@@ -587,7 +587,7 @@ def test_a_claim_that_ran_out_is_posted_by_another_with_the_same_key(
     link: Lease, chat: Chat, settings: Settings
 ) -> None:
     sms = inbound(link.number)
-    replies.claim(10)
+    routing.claim(10)
     assert reply() == 0, "the claim stands"
     make_due(sms)
     reply()
@@ -598,9 +598,9 @@ def test_a_late_end_changes_nothing_of_somebody_elses_try(link: Lease, chat: Cha
     from smsbridge.services import filing
 
     sms = inbound(link.number)
-    _, (mine,) = replies.claim(10)
+    _, (mine,) = routing.claim(10)
     make_due(sms)
-    _, (theirs,) = replies.claim(10)
+    _, (theirs,) = routing.claim(10)
     before = now_of(sms).next_at
     filing.file([filing.Filed(mine, "waiting", "too late", 900.0)])
     assert now_of(sms).next_at == before

@@ -1,0 +1,212 @@
+"""Which text came first, and where it belongs: claiming inbound texts and finding their conversations.
+
+Of the texts from one phone to one number only the oldest is claimed, so that they are posted in order.
+"""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from notifier.platforms.base import Can
+from notifier.services.hooks import LiveHook, live_hooks
+from notifier.sql import Rows, fetch, moment
+from notifier.traces import trace
+from notifier.wire import Request
+from smsbridge.services import filing, leases, optouts
+from smsbridge.services.accounts import live_bridges
+from smsbridge.services.leases import Link
+
+log = logging.getLogger(__name__)
+
+_CLAIM_LOCK = 7_405_002
+
+
+@dataclass(slots=True)
+class Reply:
+    """A claimed text with the conversation it belongs to, and what is still to be told to the platform."""
+
+    id: int
+    claim: uuid.UUID
+    attempts: int
+    came: datetime
+    age: timedelta
+    hook: LiveHook
+    link: Link
+    lifetime: timedelta
+    unread: list[tuple[int, str]] = field(default_factory=list)
+    posting: list[Request] = field(default_factory=list)
+    posted: str = ""
+    marking: bool = False
+    reading: int = 0
+
+
+class _Waiting(NamedTuple):
+    """A claimed text as it was stored. `slug` is of its account, which this process may not know or be able to use."""
+
+    id: int
+    account: int
+    slug: str
+    vendor_id: str
+    number: str
+    phone: str
+    text: str
+    attempts: int
+    came: datetime
+    received_at: datetime
+    now: datetime
+
+
+def claim(limit: int) -> tuple[int, list[Reply]]:
+    """Claim the oldest waiting text of each phone and number, and route it. Returns how many rows, and what to post.
+
+    Nothing while another worker claims: it may have frozen, and what is due is looked for again in a moment.
+    """
+    token = uuid.uuid4()
+    with transaction.atomic():
+        if not _is_our_turn():
+            return 0, []
+        rows = _claim(token, limit)
+        if not rows:
+            return 0, []
+        rows = _without_keywords(token, rows)
+        return len(rows) or 1, _routed(token, rows)
+
+
+def _is_our_turn() -> bool:
+    if connection.vendor != "postgresql":
+        return True
+    return bool(fetch("select pg_try_advisory_xact_lock(%(key)s)", key=_CLAIM_LOCK)[0][0])
+
+
+#: no earlier text from this phone to this number waits; in this form it is asked row by row, until the limit is reached
+_IS_FIRST = (
+    "i.id = (select e.id from smsbridge_inboundsms e where e.state = 'waiting' and e.phone = i.phone"
+    " and e.number = i.number order by e.id limit 1)"
+)
+
+
+def _claim(token: uuid.UUID, limit: int) -> list[_Waiting]:
+    rows = fetch(
+        "update smsbridge_inboundsms set claim = %(token)s, next_at = {now+lasts}, attempts = attempts + 1"
+        " where id in (select i.id from smsbridge_inboundsms i where i.state = 'waiting' and i.next_at <= {now}"
+        f"   and {_IS_FIRST} order by i.next_at limit %(limit)s {{lock:i}})"
+        " returning id, account_id, (select a.slug from smsbridge_vendoraccount a where a.id = account_id), vendor_id,"
+        " number, phone, text, attempts, coalesce(sent_at, received_at), received_at, {now}",
+        token=token,
+        lasts=settings.CLAIM_SECONDS + settings.HTTP_TIMEOUT_SECONDS,
+        limit=limit,
+    )
+    return [_Waiting(*row[:-3], *map(moment, row[-3:])) for row in rows]
+
+
+def _without_keywords(token: uuid.UUID, rows: Sequence[_Waiting]) -> list[_Waiting]:
+    """Obey STOP and START that were not obeyed when they came, as their number was added since; they are not posted."""
+    kept = []
+    for row in rows:
+        obeyed = optouts.obey_received(row.account, row.number, row.phone, row.text)
+        if obeyed is None:
+            kept.append(row)
+        else:
+            filing.end(token, [(row.id, "keyword", obeyed)])
+    return kept
+
+
+_UNROUTED = (
+    "When it came, this number stood for no conversation of which this phone was told, or was not of the account that"
+    " delivered it."
+)
+
+
+def _routed(token: uuid.UUID, rows: Sequence[_Waiting]) -> list[Reply]:
+    """Each text with its conversation; those that belong to none are kept as unrouted."""
+    links = leases.links([(row.id, row.account, row.number, row.phone, row.came) for row in rows])
+    replies, ended = [], []
+    for row in rows:
+        link = links.get(row.id)
+        hook = _hook(link.chat_app) if link else None
+        if link is None or hook is None:
+            ended.append((row.id, "unrouted", _UNROUTED))
+        elif not row.text:
+            ended.append((row.id, "unrouted", "The text is empty."))
+        elif isinstance(posting := _posting(row, link, hook), str):
+            ended.append((row.id, "dead", posting))
+        else:
+            replies.append(_reply(token, row, link, hook, posting))
+    filing.end(token, ended)
+    _unread([reply for reply in replies if Can.MARK_READ in reply.hook.platform.can])
+    return replies
+
+
+def _hook(chat_app: int) -> LiveHook | None:
+    return next((hook for hook in live_hooks().values() if hook.chat_app == chat_app and hook.receipts), None)
+
+
+def _posting(row: _Waiting, link: Link, hook: LiveHook) -> list[Request] | str:
+    """The requests that post it; why not, in words, when the adapter cannot make them of this text."""
+    key = f"{row.slug}/{row.vendor_id}"
+    try:
+        return hook.platform.post_requests(link.conversation_key, as_user=link.user_id, text=row.text, key=key)
+    except Exception as error:  # it would take all other texts of the claim with it, again and again
+        log.error("Inbound SMS %s cannot be posted: %s", row.id, trace(error))
+        return f"Preparing the post raised {type(error).__name__}; the log says where. Then let it be tried again."
+
+
+def _reply(token: uuid.UUID, row: _Waiting, link: Link, hook: LiveHook, posting: list[Request]) -> Reply:
+    lifetimes = [bridge.lease_lifetime for bridge in live_bridges().values() if bridge.chat_app == link.chat_app]
+    return Reply(
+        id=row.id,
+        claim=token,
+        attempts=row.attempts,
+        came=row.came,
+        age=row.now - row.received_at,
+        hook=hook,
+        link=link,
+        lifetime=max(lifetimes, default=timedelta(weeks=1)),
+        posting=posting,
+    )
+
+
+def _unread(replies: Sequence[Reply]) -> None:
+    """The messages that each person was texted before he answered and has not read: by answering, he has.
+
+    Not those of a text that did not arrive.
+    """
+    if not replies:
+        return
+    rows = fetch(
+        "select distinct text.id, m.id, m.key from {rows:text}"
+        " join smsbridge_outboundsms s on s.conversation_id = text.conversation_id and s.user_id = text.user_id"
+        f"   and s.state in ('sending', 'sent', 'delivered', 'uncertain') and {leases.HAD_LEFT}"
+        " join smsbridge_notice n on n.sms_id = s.id"
+        " join notifier_message m on m.id = n.message_id and m.deleted_at is null"
+        " join notifier_receipt r on r.message_id = m.id and r.user_id = text.user_id and r.rank < 2"
+        " order by m.id",
+        text=Rows(
+            {
+                "id": "bigint",
+                "conversation_id": "bigint",
+                "user_id": "text",
+                "came": "timestamptz",
+                "latest": "timestamptz",
+            },
+            [(one.id, one.link.conversation, one.link.user_id, one.came, leases.latest(one.came)) for one in replies],
+        ),
+    )
+    by_id = {reply.id: reply for reply in replies}
+    for id_, message, key in rows:
+        by_id[id_].unread.append((message, key))
+
+
+def seconds_to_next() -> float | None:
+    """Of those that wait for an earlier one nobody knows when they are due."""
+    rows = fetch(
+        f"select i.next_at, {{now}} from smsbridge_inboundsms i where i.state = 'waiting' and {_IS_FIRST}"
+        " order by i.next_at limit 1"
+    )
+    return max((moment(rows[0][0]) - moment(rows[0][1])).total_seconds(), 0.0) if rows else None
