@@ -164,7 +164,7 @@ if SENDING_SECONDS <= HTTP_TIMEOUT_SECONDS:
 # Batches and threads, measured (docs/benchmarks.md)
 
 DRAIN_BATCH = env.whole("DRAIN_BATCH", 500)
-DRAIN_PAUSE_MS = env.whole("DRAIN_PAUSE_MS", 30, least=0)
+DRAIN_PAUSE_MS = env.whole("DRAIN_PAUSE_MS", 50, least=0)
 CHECK_BATCH = env.whole("CHECK_BATCH", 500)
 CHECK_PAUSE_MS = env.whole("CHECK_PAUSE_MS", 20, least=0)
 COMPOSE_BATCH = env.whole("COMPOSE_BATCH", 250)
