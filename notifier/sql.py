@@ -75,6 +75,17 @@ def database_now() -> datetime:
     return moment(fetch("select {now}")[0][0])
 
 
+def try_lock(key: int) -> bool:
+    """Take an advisory lock until the transaction ends; False when another has it.
+
+    It never waits: a process that is frozen while it holds the lock would hold up all others. SQLite has one writer at
+    a time as it is.
+    """
+    if connection.vendor != "postgresql":
+        return True
+    return bool(fetch("select pg_try_advisory_xact_lock(%(key)s)", key=key)[0][0])
+
+
 def _execute(cursor: Any, sql: str, params: dict[str, Any]) -> None:
     lists = tuple((name, tuple(value.columns.items())) for name, value in params.items() if isinstance(value, Rows))
     ids = tuple((name, value.type) for name, value in params.items() if isinstance(value, Ids))

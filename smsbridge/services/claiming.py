@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
 from notifier.services.hooks import LiveHook, hooks_with
-from notifier.sql import Ids, Rows, fetch, moment, run
+from notifier.sql import Ids, Rows, fetch, moment, run, try_lock
 from smsbridge.services.accounts import LiveBridge, live_bridges
 
 _LOCK = 7_405_001  # an advisory lock's key: claims take turns, so that a digest is not split between workers
@@ -43,8 +42,7 @@ def claim_due(claim: uuid.UUID, limit: int, of: dict[int, Working]) -> list[int]
     At most four times `limit`, unless a single digest holds more. Claimed for CLAIM_SECONDS, inside the caller's
     transaction. Raises NotOurTurnError.
     """
-    # Not waiting for it: a process that is frozen while it holds the lock would hold up all others.
-    if connection.vendor == "postgresql" and not fetch("select pg_try_advisory_xact_lock(%(key)s)", key=_LOCK)[0][0]:
+    if not try_lock(_LOCK):
         raise NotOurTurnError
     first = fetch(
         "update smsbridge_notice set claim = %(claim)s, next_at = {now+lasts}, attempts = attempts + 1"

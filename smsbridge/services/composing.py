@@ -7,7 +7,6 @@ notices that are composed again.
 
 import logging
 import time
-import traceback
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from django.db import InternalError, OperationalError
 from notifier.backoff import backoff
 from notifier.runner import Step
 from notifier.sql import Ids, fetch
+from notifier.traces import trace
 from notifier.transport import Exchange
 from smsbridge.models import Notice
 from smsbridge.services.claiming import NotOurTurnError, prolong, seconds_to_next
@@ -67,9 +67,9 @@ class Composer:
 
     def _scatter(self, claim: uuid.UUID, tasks: Sequence[Task], error: Exception) -> None:
         """One notice of the batch trips it: the jitter parts them, so that next time it trips few others, or none."""
-        # Not the error's own words, which may hold phone numbers and texts.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("%s notices are tried later, as composing raised %s:\n%s", len(tasks), type(error).__name__, where)
+        log.error(
+            "%s notices are tried later, as composing raised %s:\n%s", len(tasks), type(error).__name__, trace(error)
+        )
         if self._exchange is not None:
             self._exchange.close()  # what is still in flight must not come back among the answers of the next batch
         held = [(task.notice, backoff(task.attempts)) for task in tasks]

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from notifier.platforms.base import Can
 from notifier.services.hooks import LiveHook, live_hooks
-from notifier.sql import Rows, fetch, moment
+from notifier.sql import Rows, fetch, moment, try_lock
 from notifier.traces import trace
 from notifier.wire import Request
 from smsbridge.services import filing, leases, optouts
@@ -69,19 +69,13 @@ def claim(limit: int) -> tuple[int, list[Reply]]:
     """
     token = uuid.uuid4()
     with transaction.atomic():
-        if not _is_our_turn():
+        if not try_lock(_CLAIM_LOCK):
             return 0, []
         rows = _claim(token, limit)
         if not rows:
             return 0, []
         rows = _without_keywords(token, rows)
         return len(rows) or 1, _routed(token, rows)
-
-
-def _is_our_turn() -> bool:
-    if connection.vendor != "postgresql":
-        return True
-    return bool(fetch("select pg_try_advisory_xact_lock(%(key)s)", key=_CLAIM_LOCK)[0][0])
 
 
 #: no earlier text from this phone to this number waits; in this form it is asked row by row, until the limit is reached
