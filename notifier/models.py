@@ -185,6 +185,7 @@ class Message(models.Model):
     edited_at = models.DateTimeField(null=True, help_text="By the platform's stamp: the newest edit counts.")
     changed_at = models.DateTimeField(null=True, help_text="By our clock: what was made of it before is out of date.")
     deleted_at = models.DateTimeField(null=True)
+    trace = models.BigIntegerField(null=True, help_text="The inbox event that first told of it, as logs name it.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["chat_app", "key"], name="message_once")]
@@ -235,3 +236,30 @@ class ReceiptCheck(models.Model):
 
     def __str__(self) -> str:
         return f"message {self.message_id} for hook {self.hook_id}"
+
+
+class Tally(models.Model):
+    """A count of one kind of happening, summed over all processes, for /metrics."""
+
+    name = models.CharField(max_length=80)
+    labels = models.JSONField(default=dict)
+    key = models.CharField(max_length=255, primary_key=True, help_text="Name and labels, in one fixed spelling.")
+    value = models.FloatField(default=0)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Heartbeat(models.Model):
+    """A worker's signs of life: its own clock, and the last ring that it took from the broker."""
+
+    worker = models.CharField(max_length=120, primary_key=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    consumed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.worker

@@ -4,7 +4,7 @@ from django.conf import settings
 
 from notifier import stages
 from notifier.runner import Stage
-from smsbridge.services import composing, replies, sending
+from smsbridge.services import composing, replies, sending, unsettled
 
 
 def register() -> None:
@@ -23,4 +23,4 @@ def register() -> None:
         task="smsbridge.tasks.post_replies",
         due="exists (select 1 from smsbridge_inboundsms where state = 'waiting' and next_at <= {now+ahead})",
     )
-    stages.REPAIRS.append(sending.lose_track)
+    stages.REPAIRS.append(unsettled.lose_track)

@@ -20,6 +20,7 @@ COLOURS = {
     State.UNROUTED.value: "warning",
     State.KEYWORD.value: "",
     State.DEAD.value: "danger",
+    State.CLOSED.value: "",
 }
 LOST = (State.UNROUTED, State.DEAD)
 

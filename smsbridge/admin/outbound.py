@@ -20,6 +20,7 @@ STATE_COLOURS = {
     State.UNCERTAIN.value: "warning",
     State.DEAD.value: "danger",
     State.WITHDRAWN.value: "",
+    State.CLOSED.value: "",
 }
 NOTICE_COLOURS = {"waiting": "info", "in_sms": "success", "skipped": "warning"}
 

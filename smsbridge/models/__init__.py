@@ -7,19 +7,24 @@ query of a worker, named beside it.
 from smsbridge.models.configuration import Bridge, Number, Pool, VendorAccount
 from smsbridge.models.fields import E164
 from smsbridge.models.inbound import InboundSms
+from smsbridge.models.limits import Breaker, DailyUse, Pace
 from smsbridge.models.outbound import Notice, OutboundSms
-from smsbridge.models.people import Contact, Lease, OptOut
+from smsbridge.models.people import ConsentEvent, Contact, Lease, OptOut
 
 __all__ = [
     "E164",
+    "Breaker",
     "Bridge",
+    "ConsentEvent",
     "Contact",
+    "DailyUse",
     "InboundSms",
     "Lease",
     "Notice",
     "Number",
     "OptOut",
     "OutboundSms",
+    "Pace",
     "Pool",
     "VendorAccount",
 ]

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import models
+from django.db.models import Q
 
 from notifier.fields import SecretsField
 from notifier.models import Hook
@@ -18,9 +19,29 @@ class VendorAccount(models.Model):
     options = models.JSONField(default=dict, blank=True)
     secrets = SecretsField(default=dict, blank=True, null=True)
     paused = models.BooleanField(default=False, help_text="While paused, nothing is sent; texts wait.")
+    answers_keywords = models.BooleanField(
+        default=False,
+        help_text="The vendor itself answers STOP, START and HELP. They are obeyed here too, but not answered.",
+    )
+    segments_per_second = models.FloatField(
+        null=True, blank=True, help_text="The most that all numbers together may send. Empty: as fast as it goes."
+    )
+    number_segments_per_second = models.FloatField(
+        null=True, blank=True, help_text="The most that each number may send, such as 1 for a US long code."
+    )
 
     class Meta:
         verbose_name = "vendor account"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(segments_per_second__isnull=True) | Q(segments_per_second__gt=0),
+                name="account_pace_is_some",
+            ),
+            models.CheckConstraint(
+                condition=Q(number_segments_per_second__isnull=True) | Q(number_segments_per_second__gt=0),
+                name="number_pace_is_some",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -30,6 +51,9 @@ class Pool(models.Model):
     """Numbers that a bridge may text from."""
 
     name = models.CharField(max_length=100, unique=True)
+    stop_answer = models.TextField(blank=True, help_text="What confirms a STOP. Empty: a sentence in its language.")
+    start_answer = models.TextField(blank=True, help_text="What confirms a START. Empty: a sentence in its language.")
+    help_answer = models.TextField(blank=True, help_text="What answers HELP. Empty: a sentence in its language.")
 
     def __str__(self) -> str:
         return self.name
@@ -57,6 +81,10 @@ class Bridge(models.Model):
         SKIP = "skip", "Do not text, and say so"
         WAIT = "wait", "Wait for a number until the notice is too old"
 
+    class OverBudget(models.TextChoices):
+        WAIT = "wait", "Wait for the next day, until the notice is too old"
+        STOP = "stop", "Pause the bridge until somebody resumes it"
+
     name = models.CharField(max_length=100, unique=True)
     hook = models.ForeignKey(Hook, models.PROTECT, related_name="bridges")
     pool = models.ForeignKey(Pool, models.PROTECT, related_name="bridges")
@@ -82,8 +110,36 @@ class Bridge(models.Model):
         blank=True,
         help_text="Country (ISO, such as US) of phones that are stored without a country code.",
     )
+    countries = models.CharField(
+        max_length=800,
+        blank=True,
+        help_text="Countries (ISO, such as US, CA) that are texted; * for all. Empty: those of the pool's numbers.",
+    )
+    quiet_from = models.TimeField(
+        null=True, blank=True, help_text="At the person's own place nobody is texted from then on, such as 21:00."
+    )
+    quiet_until = models.TimeField(null=True, blank=True, help_text="Until then; what was due meanwhile is texted now.")
+    phone_cap = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The most texts to one phone on one day (UTC). Empty: no limit."
+    )
+    conversation_cap = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The most texts about one conversation on one day (UTC). Empty: no limit."
+    )
+    daily_budget = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The most segments of all texts on one day (UTC). Empty: no limit."
+    )
+    over_budget = models.CharField(max_length=4, choices=OverBudget.choices, default=OverBudget.WAIT)
     paused = models.BooleanField(default=False)
     dry_run = models.BooleanField(default=False, help_text="Do everything but the call to the vendor.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quiet_from__isnull=True, quiet_until__isnull=True)
+                | Q(quiet_from__isnull=False, quiet_until__isnull=False),
+                name="bridge_quiet_has_both_ends",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

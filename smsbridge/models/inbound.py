@@ -17,6 +17,7 @@ class InboundSms(models.Model):
         UNROUTED = "unrouted", "no conversation known for it"
         KEYWORD = "keyword", "a keyword, not posted"
         DEAD = "dead", "given up"
+        CLOSED = "closed", "closed by an operator"
 
     account = models.ForeignKey(VendorAccount, models.PROTECT, db_index=False)
     vendor_id = models.CharField(max_length=120)
@@ -35,6 +36,7 @@ class InboundSms(models.Model):
     attempts = models.SmallIntegerField(default=0, db_default=0)
     conversation = models.ForeignKey(Conversation, models.SET_NULL, null=True, db_index=False)
     user_id = models.CharField(max_length=255, blank=True, default="", db_default="")
+    trace = models.BigIntegerField(null=True, help_text="The event that led to the text it answers.")
     posted_as = models.CharField(max_length=255, blank=True, default="", db_default="")
     settled_at = models.DateTimeField(null=True)
 

@@ -25,23 +25,43 @@ class OutboundSms(models.Model):
         UNCERTAIN = "uncertain", "perhaps sent"
         DEAD = "dead", "given up"
         WITHDRAWN = "withdrawn", "withdrawn before sending"
+        CLOSED = "closed", "closed by an operator"
+
+    class Purpose(models.TextChoices):
+        """What it is for. All but the first answer a keyword, and belong to no bridge and no conversation."""
+
+        NOTICE = "notice", "tells of messages"
+        OPTED_OUT = "opted out", "confirms STOP"
+        OPTED_IN = "opted in", "confirms START"
+        HELP = "help", "answers HELP"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    purpose = models.CharField(
+        max_length=10, choices=Purpose.choices, default=Purpose.NOTICE, db_default=Purpose.NOTICE
+    )
     bridge = models.ForeignKey(Bridge, models.PROTECT, null=True, db_index=False, db_constraint=False)
     account = models.ForeignKey(VendorAccount, models.PROTECT, db_index=False, db_constraint=False)
     number = models.ForeignKey(Number, models.PROTECT, db_index=False, db_constraint=False)
     conversation = models.ForeignKey(Conversation, models.CASCADE, null=True)
     user_id = models.CharField(max_length=255, blank=True)
     phone = models.CharField(max_length=16, db_index=True)
+    country = models.CharField(max_length=2, blank=True, db_default="", help_text="Of the phone, ISO 3166.")
+    zones = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="Time zones (IANA) that the person may be in, by comma."
+    )
     text = models.TextField()
     segments = models.PositiveSmallIntegerField()
     unicode = models.BooleanField()
     introduces = models.BooleanField(default=False)
     due_at = models.DateTimeField(help_text="When its oldest notice was due.")
     state = models.CharField(max_length=12, choices=State.choices, default=State.READY)
-    next_at = models.DateTimeField(help_text="Ready: when it is tried. Sending: when it counts as uncertain.")
+    next_at = models.DateTimeField(
+        help_text="Ready: when it is tried. Sending: when it counts as uncertain. Uncertain: when it is looked up."
+    )
     claim = models.UUIDField(null=True)
     attempts = models.SmallIntegerField(default=0)
+    lookups = models.SmallIntegerField(default=0, db_default=0, help_text="How often the vendor was asked about it.")
+    trace = models.BigIntegerField(null=True, help_text="The event that led to it, as logs name it.")
     vendor_id = models.CharField(max_length=120, null=True)
     reason = models.TextField(blank=True)
     code = models.CharField(max_length=40, blank=True)
@@ -69,6 +89,7 @@ class OutboundSms(models.Model):
                         "uncertain",
                         "dead",
                         "withdrawn",
+                        "closed",
                     ]
                 ),
                 name="outbound_state_is_known",
@@ -110,8 +131,10 @@ class Notice(models.Model):
         EMPTY = "empty", "nothing in the message that could be texted"
         TEMPLATE = "template", "the template left nothing to send"
         TOO_OLD = "too old", "could not be sent in time"
-        IDENTITY_FAILED = "identity failed", "the identity could not be had"
-        CLOSED = "closed", "closed by an operator"
+        COUNTRY = "country", "a phone of a country that is not texted"
+        PREMIUM = "premium", "a number that costs those who text it"
+        PHONE_CAP = "phone cap", "had as many texts as allowed for a day"
+        CONVERSATION_CAP = "conversation cap", "the conversation had as many texts as allowed for a day"
 
     bridge = models.ForeignKey(Bridge, models.CASCADE, db_index=False, db_constraint=False)
     message = models.ForeignKey(Message, models.CASCADE, db_index=False, db_constraint=False)

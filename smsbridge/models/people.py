@@ -5,7 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from notifier.models import ChatApp, Conversation
-from smsbridge.models.configuration import Number
+from smsbridge.models.configuration import Number, VendorAccount
 from smsbridge.models.fields import E164, is_e164
 from smsbridge.models.outbound import OutboundSms
 from smsbridge.phones import mask
@@ -18,6 +18,9 @@ class Contact(models.Model):
     user_id = models.CharField(max_length=255)
     name = models.CharField(max_length=255, blank=True)
     phone = models.CharField(max_length=16, blank=True, db_index=True)
+    time_zone = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="IANA name, such as Europe/Zurich. Empty: by the phone."
+    )
     custom = models.JSONField(default=dict, blank=True, help_text="Everything else that the source said.")
     source = models.CharField(max_length=20, help_text="Where this came from: platform, function, admin.")
     fetched_at = models.DateTimeField()
@@ -46,6 +49,29 @@ class OptOut(models.Model):
 
     def __str__(self) -> str:
         return mask(self.phone)
+
+
+class ConsentEvent(models.Model):
+    """One entry of the consent ledger: who said what about being texted, when, and by which way. Never changed."""
+
+    class What(models.TextChoices):
+        OUT = "out", "opted out"
+        IN = "in", "opted in again"
+        HELP = "help", "asked for help"
+
+    phone = models.CharField(max_length=16, db_index=True)
+    at = models.DateTimeField(db_default=Now())
+    what = models.CharField(max_length=4, choices=What.choices)
+    source = models.CharField(max_length=40, help_text="Who said so: keyword, vendor, operator.")
+    note = models.CharField(max_length=200, blank=True, help_text="The keyword, the vendor's code, the operator.")
+    account = models.ForeignKey(VendorAccount, models.SET_NULL, null=True, db_index=False)
+
+    class Meta:
+        verbose_name = "consent event"
+        constraints = [is_e164("phone", "consent_phone_is_e164")]
+
+    def __str__(self) -> str:
+        return f"{mask(self.phone)} {self.get_what_display()}"
 
 
 class Lease(models.Model):

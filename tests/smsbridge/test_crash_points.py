@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from notifier.models import Conversation, Receipt
 from smsbridge.models import Bridge, InboundSms, Lease, Notice, OutboundSms
-from smsbridge.services import sending
+from smsbridge.services import unsettled
 from tests import factories
 from tests.factories import conversation, inbound, message, notice
 from tests.smsbridge.stages import compose, crash_at, reply, send
@@ -29,7 +29,7 @@ def claims_run_out() -> None:
     Notice.objects.filter(state="waiting").update(next_at=past)
     OutboundSms.objects.filter(state__in=["ready", "sending"]).update(next_at=past)
     InboundSms.objects.filter(state="waiting").update(next_at=past)
-    sending.lose_track()
+    unsettled.lose_track()
 
 
 def run(stage: Callable[[], int], target: str, *, after: bool = False) -> None:
@@ -125,9 +125,9 @@ def ended(story: list[Any]) -> dict[tuple[str, str], int]:
 
 SENDING = [
     # nothing was committed: sent as if nothing had happened
-    ("smsbridge.services.sending._due", True, "sent"),
-    ("smsbridge.services.sending._to_sending", True, "sent"),
-    ("smsbridge.services.sending._flight", False, "sent"),
+    ("smsbridge.services.clearance._due", True, "sent"),
+    ("smsbridge.services.clearance._to_sending", True, "sent"),
+    ("smsbridge.services.clearance._flight", False, "sent"),
     # `sending` was committed, and nobody knows what became of the call
     ("smsbridge.services.sending.claim", True, "uncertain"),
     ("smsbridge.services.sending.outcomes.write", False, "uncertain"),

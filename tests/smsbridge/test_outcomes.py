@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from notifier.backoff import MAX_ATTEMPTS
 from smsbridge.models import Bridge, OptOut, OutboundSms
-from smsbridge.services import outcomes, sending
+from smsbridge.services import clearance, outcomes
 from smsbridge.services.outcomes import Flight, Result
 from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind
 from tests import factories
@@ -23,7 +23,7 @@ def error(kind: ErrorKind) -> ErrorInfo:
 
 def flight_of(bridge: Bridge) -> tuple[OutboundSms, Flight]:
     sms = linked(bridge)
-    (flight,) = sending.claim(1)
+    (flight,) = clearance.claim(1)
     return sms, flight
 
 
@@ -64,7 +64,7 @@ def test_many_are_written_at_once(bridge: Bridge, django_assert_max_num_queries:
         linked(bridge, phone=factories.phone(index))
     results = [
         Result(flight, Outcome(kind=OutcomeKind.SENT, vendor_id=f"v-{index}"))
-        for index, flight in enumerate(sending.claim(20))
+        for index, flight in enumerate(clearance.claim(20))
     ]
     with django_assert_max_num_queries(6):  # type: ignore[operator]
         outcomes.write(results)
@@ -82,7 +82,7 @@ def test_a_result_that_has_lost_its_claim_changes_nothing(bridge: Bridge) -> Non
 def test_a_repeated_id_is_said_without_phone_or_text(bridge: Bridge, caplog: pytest.LogCaptureFixture) -> None:
     for index in range(2):
         linked(bridge, phone=factories.phone(index))
-    results = [Result(one, Outcome(kind=OutcomeKind.SENT, vendor_id="same")) for one in sending.claim(2)]
+    results = [Result(one, Outcome(kind=OutcomeKind.SENT, vendor_id="same")) for one in clearance.claim(2)]
     with caplog.at_level(logging.WARNING):
         outcomes.write(results)
     assert OutboundSms.objects.filter(state="sent").count() == 2
@@ -94,7 +94,7 @@ def test_a_repeated_id_is_said_without_phone_or_text(bridge: Bridge, caplog: pyt
 def test_an_opt_out_that_is_known_already_is_not_doubled(bridge: Bridge) -> None:
     for number in bridge.pool.numbers.all()[:2]:
         linked(bridge, number=number)
-    flights = sending.claim(2)
+    flights = clearance.claim(2)
     OptOut.objects.create(phone=BENS_PHONE, source="keyword")
     refused = Outcome(kind=OutcomeKind.REFUSED, error=error(ErrorKind.OPTED_OUT))
     outcomes.write([Result(flight, refused) for flight in flights])
@@ -105,7 +105,7 @@ def test_an_opt_out_that_is_known_already_is_not_doubled(bridge: Bridge) -> None
 @pytest.mark.parametrize(("attempts", "state"), [(MAX_ATTEMPTS - 1, "ready"), (MAX_ATTEMPTS, "dead")])
 def test_the_last_try_is_the_last(bridge: Bridge, attempts: int, state: str) -> None:
     sms = linked(bridge, attempts=attempts - 1)
-    (flight,) = sending.claim(1)
+    (flight,) = clearance.claim(1)
     outcomes.write([Result(flight, Outcome(kind=OutcomeKind.THROTTLED, retry_after=5))])
     sms.refresh_from_db()
     assert sms.state == state
@@ -131,7 +131,7 @@ def test_one_that_cannot_be_stored_as_it_is_costs_neither_its_own_state_nor_that
 ) -> None:
     for index in range(5):
         linked(bridge, phone=factories.phone(index))
-    first, *others = sending.claim(5)
+    first, *others = clearance.claim(5)
     good = [Result(flight, Outcome(kind=OutcomeKind.SENT, vendor_id=flight.id.hex)) for flight in others]
     outcomes.write([Result(first, odd), *good])
     assert OutboundSms.objects.exclude(pk=first.id).filter(state="sent", vendor_id__isnull=False).count() == 4
@@ -146,7 +146,7 @@ def test_one_that_cannot_be_stored_at_all_does_not_stop_the_others(
     """Its claim runs out, and then it counts as uncertain."""
     for index in range(2):
         linked(bridge, phone=factories.phone(index))
-    first, second = sending.claim(2)
+    first, second = clearance.claim(2)
     row = outcomes._row
     bad = ValueError(BENS_PHONE)
 

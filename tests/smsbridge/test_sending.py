@@ -20,7 +20,7 @@ from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Part
 from notifier.runner import Step
 from notifier.services.merging import merge
 from smsbridge.models import Bridge, Lease, Notice, Number, OptOut, OutboundSms, VendorAccount
-from smsbridge.services import leases, outcomes, sending
+from smsbridge.services import clearance, leases, outcomes, sending, unsettled
 from smsbridge.services.outcomes import Flight
 from smsbridge.vendors.fake import Fake
 from tests import factories
@@ -171,7 +171,7 @@ def test_what_may_have_been_accepted_is_uncertain_and_never_sent_again(
     assert sms.reason
     assert sms.settled_at is not None
     make_due(sms)
-    sending.lose_track()
+    unsettled.lose_track()
     assert send() == 0
     assert len(network.requests) == 1
 
@@ -277,10 +277,10 @@ def test_a_lost_send_becomes_uncertain(bridge: Bridge, network: Network) -> None
     own = factories.lease(bridge.pool.numbers.all()[0], conversation(bridge.hook.chat_app))
     sms = linked(bridge, number=own.number)
     Lease.objects.update(introduced_by=sms)
-    sending.claim(10)
-    assert sending.lose_track() == 0, "its worker may still be waiting for the vendor"
+    clearance.claim(10)
+    assert unsettled.lose_track() == 0, "its worker may still be waiting for the vendor"
     make_due(sms)
-    assert sending.lose_track() == 1
+    assert unsettled.lose_track() == 1
     now_of(sms)
     assert (sms.state, len(network.requests)) == ("uncertain", 0)
     assert sms.reason
@@ -292,9 +292,9 @@ def test_a_late_answer_settles_what_had_become_uncertain(bridge: Bridge, network
 
     def lose() -> None:
         make_due(sms)
-        sending.lose_track()
+        unsettled.lose_track()
 
-    (flight,) = sending.claim(10)
+    (flight,) = clearance.claim(10)
     lose()
     assert state_of(sms) == "uncertain"
     outcomes.write([sending._result(flight, accepted("v-9"))])
@@ -309,10 +309,10 @@ def accepted(vendor_id: str) -> Any:
 
 def test_an_answer_that_comes_after_somebody_elses_try_changes_nothing(bridge: Bridge, network: Network) -> None:
     sms = linked(bridge)
-    (flight,) = sending.claim(10)
+    (flight,) = clearance.claim(10)
     OutboundSms.objects.update(state="ready", claim=None)
     make_due(sms)
-    (newer,) = sending.claim(10)
+    (newer,) = clearance.claim(10)
     outcomes.write([sending._result(flight, accepted("old"))])
     assert state_of(sms) == "sending"
     outcomes.write([sending._result(newer, accepted("new"))])
@@ -344,7 +344,7 @@ def test_a_price_or_code_that_no_column_holds_does_not_cost_the_outcome(bridge: 
     from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind
 
     sms = linked(bridge)
-    (flight,) = sending.claim(10)
+    (flight,) = clearance.claim(10)
     error = ErrorInfo("9" * 60, "odd", "", ErrorKind.UNKNOWN)
     odd = Outcome(kind=OutcomeKind.SENT, vendor_id="v-1", price=Decimal(10) ** 9, error=error)
     outcomes.write([outcomes.Result(flight, odd)])
@@ -355,7 +355,7 @@ def test_what_the_vendor_answered_while_the_database_was_away_is_not_lost(
     bridge: Bridge, network: Network, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not even when it is away for longer than a call may take."""
-    sms, sender, claim = linked(bridge), sending.Sender(), sending.claim
+    sms, sender, claim = linked(bridge), sending.Sender(), clearance.claim
     network.script = [after(lambda: time.sleep(0.2), network.accept)]
     answers = iter([claim, away, away])
     monkeypatch.setattr(sending, "claim", lambda limit: next(answers, claim)(limit))
@@ -376,14 +376,14 @@ def test_a_worker_that_stood_still_after_its_claim_hands_nothing_over(
 ) -> None:
     """Whether it may be sent was asked too long ago."""
     settings.SENDING_SECONDS = 0.4
-    sms, claim = linked(bridge), sending.claim
+    sms, claim = linked(bridge), clearance.claim
 
     def frozen(limit: int) -> list[Flight]:
         flights = claim(limit)
         if flights:
             time.sleep(0.5)
             OptOut.objects.create(phone=BENS_PHONE, source="keyword")
-            assert sending.lose_track() == 1
+            assert unsettled.lose_track() == 1
         return flights
 
     monkeypatch.setattr(sending, "claim", frozen)
@@ -749,7 +749,7 @@ def test_the_workers_own_clock_decides_nothing(
         def now(cls, tz: Any = None) -> Any:
             return module.datetime.now(tz) + timedelta(hours=hours)
 
-    for name in ("smsbridge.services.sending", "smsbridge.services.outcomes"):
+    for name in ("smsbridge.services.clearance", "smsbridge.services.outcomes"):
         monkeypatch.setattr(f"{name}.datetime", Wrong)
     send()
     assert state_of(sms) == "sent"
@@ -799,14 +799,14 @@ def test_an_account_that_lacks_something_keeps_its_texts_until_it_is_corrected(
 def test_an_account_that_is_spoilt_after_the_claim_keeps_its_texts_too(
     bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sms, due = linked(bridge), sending._due
+    sms, due = linked(bridge), clearance._due
 
     def spoil(limit: int) -> Any:
         found = due(limit)
         change(VendorAccount.objects.get(), {"url": "sms.example.com/fake"})
         return found
 
-    monkeypatch.setattr(sending, "_due", spoil)
+    monkeypatch.setattr(clearance, "_due", spoil)
     send()
     assert state_of(sms) == "ready"
     assert "base URL" in sms.reason
