@@ -1,10 +1,12 @@
 """The Celery application, and the one place that decides whether this process is a worker."""
 
+import logging.config
 import os
 import sys
 from pathlib import Path
 
 from celery import Celery
+from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -21,3 +23,11 @@ os.environ.setdefault("PROCESS_ROLE", "worker" if is_worker(sys.argv) else "")
 app = Celery("smsbridge")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect(weak=False)
+def log_as_the_settings_say(**_: object) -> None:
+    """Celery would else write lines of its own form; LOG_LEVEL and LOG_FORMAT count, not its `--loglevel`."""
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)

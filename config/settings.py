@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from config import connections, env
+from config import connections, env, sentry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -255,15 +255,17 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
-# Logs go to the output; phone numbers and texts never get there, as no code passes them to a logger
+# Logs go to the output; phone numbers and texts never get there, as no code passes them to a logger, and tracebacks
+# are written without the words of their exceptions
 
+LOG_FORMAT = env.choice("LOG_FORMAT", "plain" if DEBUG else "json", ["plain", "json"])
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", ["debug", "info", "warning", "error"]).upper()
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,  # Celery's own loggers exist by now
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {"plain": {"()": "notifier.logs.Plain"}, "json": {"()": "notifier.logs.Json"}},
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
         "none": {"class": "logging.NullHandler"},
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
@@ -271,9 +273,16 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django.server": {"handlers": ["none"], "propagate": False},
         "django": {"level": LOG_LEVEL},
+        "django.db.backends": {"level": "INFO"},  # below that it writes every statement with its values
+        "urllib3": {"level": "INFO"},  # below that it writes every path it calls
         "celery": {"level": LOG_LEVEL},
+        # Two lines for every ring would say nothing that the trail does not.
+        **{f"celery.{name}": {"level": "WARNING"} for name in ("worker.strategy", "app.trace", "pool")},
     },
 }
+
+SENTRY_DSN = env.text("SENTRY_DSN")
+sentry.start(SENTRY_DSN, environment=env.text("SENTRY_ENVIRONMENT", "production"), worker=WORKER)
 
 UNFOLD = {
     "SITE_TITLE": "SMS Bridge",

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from notifier import doorbell, runner
 from notifier.sql import fetch
+from notifier.traces import trace
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,15 @@ def register(stage: runner.Stage, *, task: str, due: str) -> None:
 
 
 def run(name: str) -> int:
-    """Run a stage in this process until nothing is due; returns how many rows it did."""
-    return runner.run(STAGES[name].stage)
+    """Run a stage in this process until nothing is due; returns how many rows it did.
+
+    A stage that stumbles over what it did not foresee is logged, and begun again by the next ring or sweep.
+    """
+    try:
+        return runner.run(STAGES[name].stage)
+    except Exception as error:  # not left to Celery, whose log would hold the exception's words
+        log.error("%s failed; the next ring or sweep tries again.\n%s", name, trace(error))
+        return 0
 
 
 def sweep(ring: Callable[[str], object] = doorbell.ring) -> list[str]:

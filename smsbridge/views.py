@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from notifier import doorbell
 from notifier.calls import answer, call_of, unavailable
 from notifier.wire import BadCall, Call
-from smsbridge.services import inbound
+from smsbridge.services import inbound, settling
 from smsbridge.services.accounts import LiveAccount, live_account
 from smsbridge.services.replies import STAGE as REPLY
 from smsbridge.vendors.base import Reply
@@ -46,7 +46,7 @@ def _take_texts(account: LiveAccount, call: Call) -> Reply:
 
 
 def _take_receipts(account: LiveAccount, call: Call) -> Reply:
-    inbound.settle(account, account.vendor.parse_receipts(call))
+    settling.settle(account, account.vendor.parse_receipts(call))
     return Reply()
 
 

@@ -147,6 +147,11 @@ class Processes:
     def beat(self, **environment: str) -> Program:
         return self._start("beat", ["celery", "-A", "config", "beat", "-l", "INFO"], environment, "beat: Starting...")
 
+    @property
+    def output(self) -> str:
+        """All that they have said, also those that ended."""
+        return "".join(program.output for program in self._programs)
+
     def celery(self) -> Celery:
         """A Celery application on the same broker, to ring or to ask the workers from a test."""
         app = Celery("tests", set_as_current=False)

@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from notifier.platforms.base import ChatEvent, Kind
 from notifier.sql import Ids, Rows, fetch, run
 from notifier.texts import clean_text
 
-#: when an event was received, and the event
-Arrived = tuple[datetime, ChatEvent]
+
+class Arrived(NamedTuple):
+    """An event, when it was received, and the trace by which logs follow it."""
+
+    received_at: datetime
+    event: ChatEvent
+    trace: int | None = None
+
 
 _LONGEST_ID = 255
 
@@ -20,7 +27,7 @@ def fits(user: str) -> bool:
 
 def known(chat_app: int, arrived: Sequence[Arrived]) -> dict[str, int]:
     """Primary keys by the platform's ids, new ones made; titles and deletions taken over."""
-    keys = sorted({event.conversation for _, event in arrived if event.conversation is not None})
+    keys = sorted({event.conversation for _, event, _ in arrived if event.conversation is not None})
     found = _find_conversations(chat_app, keys)
     missing = [key for key in keys if key not in found]
     if missing:
@@ -43,7 +50,7 @@ def _in_order(conversations: dict[str, int], arrived: Sequence[Arrived]) -> list
     """Events about conversations themselves, the oldest of each first; all workers lock the rows in this order."""
     about = [
         (conversations[event.conversation], event.at or received_at, event)
-        for received_at, event in arrived
+        for received_at, event, _ in arrived
         if event.conversation is not None and (event.message is None or event.left)
     ]
     return sorted(about, key=lambda one: one[:2])

@@ -9,11 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.db import OperationalError, transaction
 
-from notifier import doorbell
+from notifier import doorbell, trail
 from notifier.models import InboxEvent
 from notifier.platforms.base import ChatEvent, Envelope
 from notifier.runner import Step
 from notifier.services import listening, merging
+from notifier.services.conversations import Arrived
 from notifier.services.hooks import LiveHook, hooks_with, live_hooks
 from notifier.sql import Ids, Rows, fetch, moment, run
 from notifier.traces import trace
@@ -40,14 +41,16 @@ def accept(hook: LiveHook, envelope: Envelope, body: bytes) -> None:
 
     The caller is outside any transaction. Raises OperationalError when the database is away.
     """
-    run(
+    rows = fetch(
         "insert into notifier_inboxevent (hook_id, key, conversation, body, received_at)"
-        " values (%(hook)s, %(key)s, %(conversation)s, %(body)s, {now}) on conflict (hook_id, key) do nothing",
+        " values (%(hook)s, %(key)s, %(conversation)s, %(body)s, {now}) on conflict (hook_id, key) do nothing"
+        " returning id",
         hook=hook.id,
         key=envelope.key[:255],
         conversation=envelope.conversation,
         body=body,
     )
+    trail.note("accepted", [trail.name(id_) for (id_,) in rows], hook=hook.slug, event=envelope.key[:255])
 
 
 def drain() -> Step:
@@ -104,16 +107,18 @@ def _work(claimed: list[tuple[Any, ...]]) -> None:
 
 
 def _merge(read: list[tuple[Delivery, list[ChatEvent]]]) -> None:
-    by_app: dict[int, list[tuple[datetime, ChatEvent]]] = defaultdict(list)
+    by_app: dict[int, list[Arrived]] = defaultdict(list)
     for delivery, events in read:
-        by_app[delivery.hook.chat_app].extend((delivery.received_at, event) for event in events)
+        by_app[delivery.hook.chat_app].extend(Arrived(delivery.received_at, event, delivery.id) for event in events)
     for chat_app, arrived in sorted(by_app.items()):
         hooks = [h for h in live_hooks().values() if h.chat_app == chat_app and h.receipts and h.enabled]
         merging.merge(chat_app, hooks, arrived)
+    trail.note("merged", [trail.name(delivery.id) for delivery, _ in read])
     listening.keep([(d.hook, d.key, d.body, d.received_at) for d, _ in read if not d.hook.receipts])
 
 
 def _set_aside(failed: list[tuple[int, str]]) -> None:
+    trail.note("set aside", [trail.name(id_) for id_, _ in failed])
     run(
         "update notifier_inboxevent set state = 1, error = failed.error from {rows:failed}"
         " where notifier_inboxevent.id = failed.id",

@@ -30,6 +30,7 @@ class _Facts:
     """What a batch of events says of one message, merged."""
 
     conversation: str
+    trace: int | None = None
     message: MessageFacts | None = None
     received_at: datetime | None = None
     edited: MessageFacts | None = None
@@ -55,12 +56,12 @@ def merge(chat_app: int, hooks: Sequence[LiveHook], arrived: Iterable[Arrived]) 
 
 def _gather(arrived: Sequence[Arrived]) -> dict[str, _Facts]:
     facts: dict[str, _Facts] = {}
-    for received_at, event in arrived:
+    for received_at, event, trace in arrived:
         if event.message is None or event.conversation is None:
             continue
-        fact = facts.setdefault(event.message.id, _Facts(event.conversation))
+        fact = facts.setdefault(event.message.id, _Facts(event.conversation, trace))
         if event.kind is Kind.SENT and fact.message is None:
-            fact.message, fact.received_at = event.message, received_at
+            fact.message, fact.received_at, fact.trace = event.message, received_at, trace
         elif event.kind is Kind.EDITED:
             at = event.at or received_at
             if fact.edited_at is None or fact.edited_at <= at:
@@ -91,6 +92,7 @@ _MESSAGE_COLUMNS = {
     "parts": "text",
     "sent_at": "timestamptz",
     "deleted_at": "timestamptz",
+    "trace": "bigint",
 }
 
 
@@ -98,9 +100,9 @@ def _messages(chat_app: int, facts: dict[str, _Facts], found: dict[str, int]) ->
     """Primary keys of all messages, and which of them became known just now (and are not deleted)."""
     written = fetch(
         "insert into notifier_message"
-        " (chat_app_id, conversation_id, key, sender_id, sender_name, text, parts, sent_at, deleted_at)"
+        " (chat_app_id, conversation_id, key, sender_id, sender_name, text, parts, sent_at, deleted_at, trace)"
         " select %(app)s, new.conversation_id, new.key, new.sender_id, new.sender_name, new.body,"
-        f" {_as_json('new.parts')}, new.sent_at, new.deleted_at from {{rows:new}} where true"
+        f" {_as_json('new.parts')}, new.sent_at, new.deleted_at, new.trace from {{rows:new}} where true"
         " on conflict (chat_app_id, key) do update set"
         " sender_id = coalesce(notifier_message.sender_id, excluded.sender_id),"
         " sender_name = coalesce(notifier_message.sender_name, excluded.sender_name),"
@@ -110,6 +112,8 @@ def _messages(chat_app: int, facts: dict[str, _Facts], found: dict[str, int]) ->
         " parts = case when coalesce(notifier_message.deleted_at, excluded.deleted_at) is not null then null"
         "   when notifier_message.sent_at is null and notifier_message.edited_at is null then excluded.parts"
         "   else notifier_message.parts end,"
+        " trace = case when notifier_message.sent_at is null and excluded.sent_at is not null then excluded.trace"
+        "   else notifier_message.trace end,"
         " sent_at = coalesce(notifier_message.sent_at, excluded.sent_at),"
         " deleted_at = coalesce(notifier_message.deleted_at, excluded.deleted_at)"
         " where (notifier_message.sent_at is null and excluded.sent_at is not null)"
@@ -154,6 +158,7 @@ def _message_row(key: str, fact: _Facts, found: dict[str, int]) -> tuple[object,
         parts,
         (message.sent_at or fact.received_at) if message else None,
         fact.deleted_at,
+        fact.trace,
     )
 
 

@@ -9,7 +9,7 @@ While a hook is disabled, its checks wait as they are.
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from notifier import doorbell
+from notifier import doorbell, trail
 from notifier.backoff import MAX_ATTEMPTS, backoff
 from notifier.models import Hook
 from notifier.runner import Step
@@ -45,6 +45,7 @@ class _Due:
     message: int
     due_at: datetime
     conversation: int
+    trace: int | None
     gone: bool
     blocked: bool
 
@@ -101,7 +102,7 @@ def _look(claimed: Sequence[tuple[int, int, datetime]]) -> list[_Due]:
     if not claimed:
         return []
     rows = fetch(
-        "select due.hook_id, m.id, due.due_at, m.conversation_id,"
+        "select due.hook_id, m.id, due.due_at, m.conversation_id, m.trace,"
         " m.deleted_at is not null or c.deleted_at is not null,"
         " exists (select 1 from notifier_inboxevent i where i.state = 0 and i.conversation = c.key"
         "   and i.received_at <= due.due_at)"
@@ -111,7 +112,7 @@ def _look(claimed: Sequence[tuple[int, int, datetime]]) -> list[_Due]:
         " join notifier_conversation c on c.id = m.conversation_id",
         due=Rows({"hook_id": "bigint", "message_id": "bigint", "due_at": "timestamptz"}, claimed),
     )
-    return [_Due(h, m, moment(at), c, bool(gone), bool(blocked)) for h, m, at, c, gone, blocked in rows]
+    return [_Due(h, m, moment(at), c, t, bool(gone), bool(blocked)) for h, m, at, c, t, gone, blocked in rows]
 
 
 def _tell(due: Sequence[_Due]) -> None:
@@ -125,8 +126,14 @@ def _tell(due: Sequence[_Due]) -> None:
             by_hook[one.hook][one.message] = one
     for hook_id, messages in sorted(by_hook.items()):
         unread = _unread(hooks[hook_id], messages)
+        _note(messages, {one.message for one in unread})
         if unread:
             message_unread.send(sender=Hook, hook=hooks[hook_id], unread=unread)
+
+
+def _note(checked: Mapping[int, _Due], unread: Collection[int]) -> None:
+    words = {True: "unread", False: "read by all"}
+    trail.note_by("found", "checked", [(words[id_ in unread], trail.name(one.trace)) for id_, one in checked.items()])
 
 
 def _unread(hook: LiveHook, messages: dict[int, _Due]) -> list[Unread]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from notifier import trail
 from notifier.backoff import backoff
 from notifier.platforms.base import Later, No, Rank, Reading
 from notifier.sql import Rows, run
@@ -52,6 +53,7 @@ def file(filed: Sequence[Filed]) -> None:
         run(
             "update smsbridge_inboundsms set state = new.state, reason = new.reason, next_at = {now+zero},"
             " conversation_id = new.conversation_id, user_id = new.user_id, posted_as = new.posted_as,"
+            " trace = new.trace,"
             " settled_at = case when new.state = 'waiting' then null else {now} end, claim = null"
             " from {rows:new} where smsbridge_inboundsms.id = new.id and smsbridge_inboundsms.claim = new.claim",
             zero=0,
@@ -64,6 +66,7 @@ def file(filed: Sequence[Filed]) -> None:
                     "conversation_id": "bigint",
                     "user_id": "text",
                     "posted_as": "text",
+                    "trace": "bigint",
                 },
                 rows,
             ),
@@ -72,6 +75,7 @@ def file(filed: Sequence[Filed]) -> None:
         done = [one.reply for one in filed if one.state == "posted"]
         _read(done)
         _renew(done)
+        trail.note_by("state", "reply", [(one.state, _name(one.reply)) for one in filed])
 
 
 def end(claim: uuid.UUID, ended: Sequence[tuple[int, str, str]]) -> None:
@@ -83,11 +87,17 @@ def end(claim: uuid.UUID, ended: Sequence[tuple[int, str, str]]) -> None:
             claim=claim,
             new=Rows({"id": "bigint", "state": "text", "reason": "text"}, list(ended)),
         )
+        trail.note_by("state", "reply", [(state, f"i{id_}") for id_, state, _ in ended])
+
+
+def _name(reply: "Reply") -> str:
+    return trail.name(reply.link.trace, f"i{reply.id}")
 
 
 def _row(one: Filed) -> tuple[Any, ...]:
-    reply = one.reply
-    return reply.id, reply.claim, one.state, one.reason, reply.link.conversation, reply.link.user_id, reply.posted
+    reply, link = one.reply, one.reply.link
+    found = (link.conversation, link.user_id, reply.posted, link.trace)
+    return reply.id, reply.claim, one.state, one.reason, *found
 
 
 def _let_wait(waiting: Sequence[Filed]) -> None:

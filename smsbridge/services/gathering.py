@@ -37,6 +37,7 @@ class Task:
     sender_name: str | None
     parts: Sequence[tuple[str, str | None]]
     sent_at: datetime | None
+    trace: int | None = None
 
 
 def gather(claim: uuid.UUID, limit: int) -> tuple[int, list[Task]]:
@@ -56,7 +57,7 @@ def _facts(claim: uuid.UUID, claimed: Sequence[int], of: dict[int, Working]) -> 
         return []
     rows = fetch(
         "select n.id, n.bridge_id, n.conversation_id, n.user_id, n.due_at, n.attempts, m.id, m.key, c.key, c.title,"
-        " m.sender_id, m.sender_name, m.text, m.parts, m.sent_at,"
+        " m.sender_id, m.sender_name, m.text, m.parts, m.sent_at, m.trace,"
         " m.deleted_at is not null or c.deleted_at is not null, coalesce(r.rank, 0),"
         " exists (select 1 from notifier_departure d where d.conversation_id = m.conversation_id"
         "   and d.user_id = n.user_id and d.left_at >= m.sent_at)"
@@ -74,8 +75,8 @@ def _open(claim: uuid.UUID, rows: Sequence[tuple[Any, ...]], of: dict[int, Worki
     tasks: list[Task] = []
     skipped: list[tuple[int, str, str]] = []
     for row in rows:
-        task = _task(of[row[1]], row[:15])
-        reason = _reason_not_to(task, now, gone=bool(row[15]), rank=row[16], left=bool(row[17]))
+        task = _task(of[row[1]], row[:16])
+        reason = _reason_not_to(task, now, gone=bool(row[16]), rank=row[17], left=bool(row[18]))
         if reason is None:
             tasks.append(task)
         else:
@@ -101,6 +102,7 @@ def _task(of: Working, row: tuple[Any, ...]) -> Task:
         text,
         parts,
         sent,
+        trace,
     ) = row
     return Task(
         notice=notice,
@@ -118,6 +120,7 @@ def _task(of: Working, row: tuple[Any, ...]) -> Task:
         sender_name=bot,
         parts=[tuple(part) for part in json.loads(parts)] if parts else [("text/plain", text)],
         sent_at=moment(sent) if sent else None,
+        trace=trace,
     )
 
 

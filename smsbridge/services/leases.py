@@ -211,13 +211,17 @@ def introduce_again(sms: Sequence[Any]) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a number stood for on a phone at some moment. `conversation_key` is the platform's id."""
+    """What a number stood for on a phone at some moment. `conversation_key` is the platform's id.
+
+    `trace` is that of the last text before that moment: what a reply answers, as far as can be known.
+    """
 
     lease: int
     conversation: int
     conversation_key: str
     chat_app: int
     user_id: str
+    trace: int | None = None
 
 
 #: Of a text `s`: by the moment text.came it had left, as far as can be known, since the person may answer before the
@@ -230,7 +234,10 @@ HAD_LEFT = (
 # The subqueries yield single values, so that they are asked text by text, by an index, however large the tables are:
 # `+ 0` keeps the first one to the phone's, as a conversation of many people has many more texts than a phone.
 _LINKS = (
-    "select text.id, l.id, l.conversation_id, c.key, c.chat_app_id, l.user_id from {rows:text}"
+    "select text.id, l.id, l.conversation_id, c.key, c.chat_app_id, l.user_id,"
+    " (select s.trace from smsbridge_outboundsms s where s.phone = l.phone and s.number_id = l.number_id"
+    "   and s.conversation_id + 0 = l.conversation_id and s.created_at <= text.came order by s.id desc limit 1)"
+    " from {rows:text}"
     " join smsbridge_number n on n.e164 = text.number and n.account_id = text.account_id"
     " join smsbridge_lease l on l.number_id = n.id and l.phone = text.phone"
     "   and l.expires_at > text.came and l.linked_at <= text.came"
@@ -263,7 +270,7 @@ def links(texts: Sequence[tuple[int, int, str, str, datetime]]) -> dict[int, Lin
         "latest": "timestamptz",
     }
     found = fetch(_LINKS, text=Rows(columns, [(*text, latest(text[-1])) for text in texts]))
-    return {id_: Link(lease, conversation, key, app, user) for id_, lease, conversation, key, app, user in found}
+    return {id_: Link(*of) for id_, *of in found}
 
 
 def renew(leases: Collection[int], lifetime: timedelta) -> None:

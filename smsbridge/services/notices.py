@@ -4,9 +4,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from notifier import trail
 from notifier.services.hooks import LiveHook
 from notifier.signals import Unread
-from notifier.sql import Ids, Rows, run
+from notifier.sql import Ids, Rows, fetch, run
 
 
 def decide(hook: LiveHook, unread: Sequence[Unread]) -> None:
@@ -28,13 +29,16 @@ def decide(hook: LiveHook, unread: Sequence[Unread]) -> None:
 def skip(claim: uuid.UUID, skipped: Sequence[tuple[int, str, str]]) -> None:
     """End claimed notices without an SMS: (notice, reason, note). Without a new note an earlier one stays."""
     if skipped:
-        run(
+        ended = fetch(
             "update smsbridge_notice set state = 'skipped', reason = done.reason, claim = null,"
             " note = case when done.note = '' then smsbridge_notice.note else done.note end"
-            " from {rows:done} where smsbridge_notice.id = done.id and smsbridge_notice.claim = %(claim)s",
+            " from {rows:done} where smsbridge_notice.id = done.id and smsbridge_notice.claim = %(claim)s"
+            " returning smsbridge_notice.reason,"
+            " (select m.trace from notifier_message m where m.id = smsbridge_notice.message_id)",
             done=Rows({"id": "bigint", "reason": "text", "note": "text"}, list(skipped)),
             claim=claim,
         )
+        trail.note_by("reason", "not texted", [(reason, trail.name(trace)) for reason, trace in ended])
 
 
 def put_off(claim: uuid.UUID, held: Sequence[tuple[int, float]], *, spend: bool = True, note: str = "") -> None:

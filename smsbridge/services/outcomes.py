@@ -10,8 +10,9 @@ from typing import Any
 
 from django.db import DataError, IntegrityError, connection, transaction
 
+from notifier import trail
 from notifier.backoff import MAX_ATTEMPTS, backoff
-from notifier.sql import Rows, run
+from notifier.sql import Rows, fetch, uuid_of
 from notifier.texts import clean_text
 from smsbridge.models import OptOut, OutboundSms
 from smsbridge.services import withdrawing
@@ -140,7 +141,7 @@ _COLUMNS = {
 def _write(results: Sequence[Result]) -> None:
     verdicts = [(result, _verdict(result)) for result in results]
     rows = [_row(result, verdict) for result, verdict in verdicts]
-    run(
+    written = fetch(
         "update smsbridge_outboundsms set state = new.state,"
         " vendor_id = coalesce(new.vendor_id, smsbridge_outboundsms.vendor_id),"
         " reason = new.reason, code = new.code, price = coalesce(new.price, smsbridge_outboundsms.price),"
@@ -150,9 +151,12 @@ def _write(results: Sequence[Result]) -> None:
         " settled_at = case when new.state in ('dead', 'uncertain', 'withdrawn') then {now} else null end,"
         f" log = {_appended('new.entry')}"
         " from {rows:new} where smsbridge_outboundsms.id = new.id and smsbridge_outboundsms.claim = new.claim"
-        " and smsbridge_outboundsms.state in ('sending', 'uncertain')",
+        " and smsbridge_outboundsms.state in ('sending', 'uncertain')"
+        " returning smsbridge_outboundsms.id, smsbridge_outboundsms.state, smsbridge_outboundsms.trace",
         new=Rows(_COLUMNS, sorted(rows, key=lambda row: row[0])),
     )
+    ends = [(state, trail.name(trace, uuid_of(id_).hex)) for id_, state, trace in written]
+    trail.note_by("state", "handed over", ends)
     failed = [r.flight.id for r, v in verdicts if v.state in (State.DEAD, State.UNCERTAIN, State.WITHDRAWN)]
     introduce_again(failed)
     _remember_opt_outs([result for result, _ in verdicts])

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from notifier import doorbell
+from notifier import doorbell, trail
 from notifier.backoff import backoff
 from notifier.sql import Rows, run
 from smsbridge.ids import uuid7
@@ -132,6 +132,7 @@ _COLUMNS = {
     "ucs2": "boolean",
     "introduces": "boolean",
     "due_at": "timestamptz",
+    "trace": "bigint",
 }
 
 
@@ -141,9 +142,10 @@ def _store(claim: uuid.UUID, bridge: LiveBridge, drafts: Sequence[Draft]) -> Non
         return
     run(
         "insert into smsbridge_outboundsms (id, bridge_id, number_id, account_id, conversation_id, user_id, phone,"
-        " text, segments, unicode, introduces, due_at, state, next_at, attempts, reason, code, created_at, log)"
+        " text, segments, unicode, introduces, due_at, trace, state, next_at, attempts, reason, code, created_at, log)"
         " select new.id, %(bridge)s, new.number_id, new.account_id, new.conversation_id, new.user_id, new.phone,"
-        " new.body, new.segments, new.ucs2, new.introduces, new.due_at, 'ready', {now}, 0, '', '', {now}, '[]'"
+        " new.body, new.segments, new.ucs2, new.introduces, new.due_at, new.trace,"
+        " 'ready', {now}, 0, '', '', {now}, '[]'"
         " from {rows:new} where true",
         bridge=bridge.id,
         new=Rows(_COLUMNS, [_row(draft) for draft in drafts]),
@@ -158,6 +160,12 @@ def _store(claim: uuid.UUID, bridge: LiveBridge, drafts: Sequence[Draft]) -> Non
     )
     if ended != len(told):
         raise ClaimLostError
+    trail.note("composed", [_name(draft) for draft in drafts])
+
+
+def _name(draft: Draft) -> str:
+    """Of a digest with all its events: later lines name the first one, and the text."""
+    return "+".join(trail.name(task.trace) for task in draft.letter.tasks) + f"/{draft.id.hex}"
 
 
 def _row(draft: Draft) -> tuple[Any, ...]:
@@ -174,4 +182,5 @@ def _row(draft: Draft) -> tuple[Any, ...]:
         wording.unicode,
         draft.introduces,
         min(task.due_at for task in draft.letter.tasks),
+        task.trace,
     )

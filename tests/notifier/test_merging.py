@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from notifier.models import ChatApp, Conversation, Departure, Message, Receipt, ReceiptCheck
 from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Part, Rank
+from notifier.services.conversations import Arrived
 from notifier.services.hooks import live_hooks
 from notifier.services.merging import due_at, merge
 from tests.factories import DELAY, chat_app, receipts_hook
@@ -56,7 +57,7 @@ def merged(app: ChatApp, *batches: Sequence[ChatEvent]) -> Message:
     """Merge batch after batch, with the receipts hooks of the app; the message that they are about."""
     hooks = [hook for hook in live_hooks().values() if hook.chat_app == app.pk]
     for batch in batches:
-        merge(app.pk, hooks, [(NOW + SECOND, one) for one in batch])
+        merge(app.pk, hooks, [Arrived(NOW + SECOND, one) for one in batch])
     return Message.objects.get(chat_app=app, key="m1")
 
 
@@ -173,9 +174,9 @@ def test_the_order_of_events_changes_nothing(data: st.DataObject) -> None:
     other = data.draw(st.integers(cut, len(mixed)))
 
     straight, crooked = chat_app(), chat_app()
-    merge(straight.pk, [], [(NOW, one) for one in events])
+    merge(straight.pk, [], [Arrived(NOW, one) for one in events])
     for batch in (mixed[:cut], mixed[cut:other], mixed[other:]):
-        merge(crooked.pk, [], [(NOW, one) for one in batch])
+        merge(crooked.pk, [], [Arrived(NOW, one) for one in batch])
     if not any(one.kind is Kind.DELETED for one in events):
         assert _final(crooked) == _final(straight)
         return
@@ -297,7 +298,7 @@ def test_who_has_unread_messages_of_long_ago_only_is_not_looked_for(app: ChatApp
     """A conversation of years has many receipts, and nobody is texted for the old ones any more."""
     for weeks, user in ((8, "dan"), (6, "cid")):
         old = facts(f"m-{weeks}", sent_at=NOW - timedelta(weeks=weeks))
-        merge(app.pk, [], [(NOW, event(message=old, statuses={user: Rank.SENT}))])
+        merge(app.pk, [], [Arrived(NOW, event(message=old, statuses={user: Rank.SENT}))])
     receipts_hook(app, delay=timedelta(weeks=6))
     merged(app, [sent()], [about_conversation(Kind.LEFT, participants=["ann", "ben"])])
     assert [gone.user_id for gone in Departure.objects.all()] == ["cid"]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from smsbridge.models import Bridge, InboundSms, Number, OptOut, VendorAccount
-from smsbridge.services import inbound
+from smsbridge.services import inbound, settling
 from smsbridge.services.accounts import LiveAccount, live_accounts
 from smsbridge.vendors.base import InboundText
 from tests import factories
@@ -196,7 +196,7 @@ def test_it_asks_for_a_repeat_while_the_database_is_away(
     def away(*_: Any) -> None:
         raise error("the database is starting up")
 
-    monkeypatch.setattr(inbound, "accept" if kind == "inbound" else "settle", away)
+    monkeypatch.setattr(*((inbound, "accept") if kind == "inbound" else (settling, "settle")), away)
     monkeypatch.setattr(connection, "close", lambda: None)
     content = {"id": "1", "from": BENS_PHONE, "to": number.e164, "text": "Hi"}
     receipt = {"id": "1", "status": "sent"}

@@ -51,7 +51,7 @@ def final(statuses: tuple[str, ...]) -> str:
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_the_end_is_the_same_in_whatever_order_they_come(bridge: Bridge, count: int) -> None:
     from smsbridge.services.accounts import live_account
-    from smsbridge.services.inbound import settle
+    from smsbridge.services.settling import settle
     from smsbridge.vendors.base import DeliveryReceipt
     from smsbridge.vendors.fake_inbound import _STATES
 
