@@ -1,8 +1,13 @@
 """What a ring does. A task carries no facts: it says "look"; twice, late or never changes only latency."""
 
+import logging
+
 from celery import shared_task
 
 from notifier import stages
+from notifier.services import retention
+
+log = logging.getLogger(__name__)
 
 
 @shared_task
@@ -21,6 +26,20 @@ def check_receipts() -> int:
 def tell_listeners() -> int:
     """Hand the events of listening hooks to the project's own code."""
     return stages.run("listen")
+
+
+@shared_task
+def forget_old() -> dict[str, int]:
+    """Forget what is older than KEEP_TEXTS and KEEP_ROWS; how many of each kind."""
+    done = retention.forget_old()
+    for what, count in done.items():
+        log.info("Forgotten by age: %s: %s", what, count)
+    return done
+
+
+@shared_task
+def hear() -> None:
+    """Do nothing: that it came is what a worker wants to know (see `notifier.services.heartbeats`)."""
 
 
 @shared_task

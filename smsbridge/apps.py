@@ -12,8 +12,10 @@ class SmsbridgeConfig(AppConfig):
 
     def ready(self) -> None:
         from smsbridge import work
+        from smsbridge.services import retention
 
         work.register()
+        retention.register()
         for name in ("checks", "receivers"):
             if module_has_submodule(self.module, name):
                 import_module(f"smsbridge.{name}")

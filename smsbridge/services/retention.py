@@ -1,0 +1,90 @@
+"""What the SMS side forgets by age, and which of the chat's messages it still needs. Registered when the app is ready.
+
+The consent ledger and the opt-outs are kept: they prove, and see to it, that somebody is not texted against his will.
+"""
+
+from notifier.services import retention
+from notifier.services.forgetting import Kind, deleted
+
+_OVER = "x.state not in ('ready', 'sending')"
+
+#: a text by which a person knows what a number stands for: replies are routed by it while the lease lives
+_LEASED = (
+    "exists (select 1 from smsbridge_lease l where l.phone = x.phone and l.number_id = x.number_id"
+    " and l.conversation_id = x.conversation_id and l.expires_at > {now})"
+)
+
+WORDS = [
+    Kind(
+        what="words of texts sent",
+        table="smsbridge_outboundsms",
+        key="uuid",
+        which=f"x.created_at < {{now+age}} and x.text <> '' and {_OVER}",
+        acts=("update smsbridge_outboundsms set text = '' where id {in:ids}",),
+    ),
+    Kind(
+        what="words of texts received",
+        table="smsbridge_inboundsms",
+        which="x.received_at < {now+age} and x.text <> '' and x.state <> 'waiting'",
+        acts=("update smsbridge_inboundsms set text = '', media = '[]' where id {in:ids}",),
+    ),
+    # They count by phone.
+    Kind(
+        what="counts of former days",
+        table="smsbridge_dailyuse",
+        which="x.day < {now+age}",
+        acts=(deleted("smsbridge_dailyuse"),),
+    ),
+]
+
+ROWS = [
+    Kind(
+        what="texts sent",
+        table="smsbridge_outboundsms",
+        key="uuid",
+        which=f"x.created_at < {{now+age}} and {_OVER} and not {_LEASED}",
+        acts=(
+            "delete from smsbridge_notice where sms_id {in:ids}",
+            "update smsbridge_lease set introduced_by_id = null where introduced_by_id {in:ids}",
+            deleted("smsbridge_outboundsms"),
+        ),
+    ),
+    Kind(
+        what="decisions not to text",
+        table="smsbridge_notice",
+        which="x.due_at < {now+age} and x.state = 'skipped'",
+        acts=(deleted("smsbridge_notice"),),
+    ),
+    Kind(
+        what="texts received",
+        table="smsbridge_inboundsms",
+        which="x.received_at < {now+age} and x.state <> 'waiting'",
+        acts=(deleted("smsbridge_inboundsms"),),
+    ),
+    Kind(
+        what="number assignments that ran out",
+        table="smsbridge_lease",
+        which="x.expires_at < {now+age}",
+        acts=(deleted("smsbridge_lease"),),
+    ),
+    Kind(
+        what="contacts that were not asked for",
+        table="smsbridge_contact",
+        which=(
+            "x.fetched_at < {now+age} and x.source <> 'admin' and not exists (select 1 from smsbridge_lease l"
+            " join notifier_conversation c on c.id = l.conversation_id"
+            " where l.user_id = x.user_id and c.chat_app_id = x.chat_app_id)"
+        ),
+        acts=(deleted("smsbridge_contact"),),
+    ),
+]
+
+
+def register() -> None:
+    retention.WORDS += WORDS
+    retention.ROWS += ROWS
+    retention.MESSAGE_NEEDED.append("exists (select 1 from smsbridge_notice n where n.message_id = x.id)")
+    retention.MESSAGE_PENDING.append(
+        "exists (select 1 from smsbridge_notice n left join smsbridge_outboundsms s on s.id = n.sms_id"
+        " where n.message_id = x.id and (n.state = 'waiting' or s.state in ('ready', 'sending')))"
+    )

@@ -1,0 +1,166 @@
+"""What is forgotten by age, and what is not as it is still at work."""
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from notifier.models import Departure, InboxEvent, Message, Receipt, ReceiptCheck
+from notifier.services import forgetting, retention
+from smsbridge.models import Bridge, ConsentEvent, Contact, DailyUse, InboundSms, Lease, Notice, OptOut, OutboundSms
+from tests import factories
+from tests.factories import BENS_PHONE
+from tests.threads import together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TEXTS, ROWS = timedelta(days=30), timedelta(days=180)
+YOUNG, OLD, ANCIENT = timedelta(days=1), timedelta(days=60), timedelta(days=200)
+
+
+@pytest.fixture
+def bridge() -> Bridge:
+    return factories.bridge()
+
+
+def ago(age: timedelta) -> Any:
+    return timezone.now() - age
+
+
+def told(bridge: Bridge, age: timedelta, state: str = "sent", **fields: Any) -> OutboundSms:
+    """A message of that age, and the text that told Ben of it."""
+    place = factories.conversation(bridge.hook.chat_app)
+    message = factories.message(place, sent_at=ago(age))
+    return factories.outbound(bridge, [message], state=state, created_at=ago(age), **fields)
+
+
+def forget() -> dict[str, int]:
+    return retention.forget_old(TEXTS, ROWS)
+
+
+def test_words_go_first_and_the_history_stays(bridge: Bridge) -> None:
+    old, young = told(bridge, OLD), told(bridge, YOUNG)
+    factories.inbound(old.number, state="posted", received_at=ago(OLD))
+    forget()
+    assert OutboundSms.objects.get(pk=old.pk).text == ""
+    assert OutboundSms.objects.get(pk=young.pk).text != ""
+    assert [message.text for message in Message.objects.order_by("sent_at")] == ["", "Hello"]
+    assert InboundSms.objects.get().text == ""
+    assert Notice.objects.count() == 2
+
+
+def test_then_whole_rows_go(bridge: Bridge) -> None:
+    ancient, old = told(bridge, ANCIENT), told(bridge, OLD)
+    factories.inbound(ancient.number, state="posted", received_at=ago(ANCIENT))
+    factories.notice(bridge, state="skipped", reason="read", due_at=ago(ANCIENT))
+    forget()
+    assert [sms.pk for sms in OutboundSms.objects.all()] == [old.pk]
+    assert Notice.objects.get().sms == old
+    assert not InboundSms.objects.exists()
+    assert not Message.objects.filter(sent_at__lt=ago(ROWS)).exists()
+    assert not Receipt.objects.exclude(message__in=Message.objects.all()).exists()
+
+
+@pytest.mark.parametrize("state", ["ready", "sending"])
+def test_what_is_still_to_be_sent_keeps_its_words(bridge: Bridge, state: str) -> None:
+    sms = told(bridge, ANCIENT, state)
+    assert forget() == {}
+    assert OutboundSms.objects.get(pk=sms.pk).text != ""
+    assert Message.objects.get().text != ""
+
+
+def test_a_message_that_waits_for_its_check_or_its_text_is_kept(bridge: Bridge) -> None:
+    place = factories.conversation(bridge.hook.chat_app)
+    checked, noticed = (factories.message(place, sent_at=ago(ANCIENT)) for _ in range(2))
+    ReceiptCheck.objects.create(hook=bridge.hook, message=checked, due_at=timezone.now())
+    factories.notice(bridge, noticed)
+    forget()
+    assert [message.text for message in Message.objects.all()] == ["Hello", "Hello"]
+
+
+def test_the_text_that_tells_where_a_reply_belongs_stays_while_its_lease_lives(bridge: Bridge) -> None:
+    sms = told(bridge, ANCIENT)
+    link = factories.lease(sms.number, sms.conversation, phone=sms.phone, lasts=3600)
+    forget()
+    assert OutboundSms.objects.filter(pk=sms.pk).exists()
+    Lease.objects.filter(pk=link.pk).update(expires_at=ago(YOUNG))
+    forget()
+    assert not OutboundSms.objects.filter(pk=sms.pk).exists()
+    assert Lease.objects.filter(pk=link.pk).exists(), "it may be taken up again"
+
+
+def test_people_whom_nobody_asked_for_and_leases_that_ran_out_go(bridge: Bridge) -> None:
+    app = bridge.hook.chat_app
+    factories.contact(app, "gone", source="platform", fetched_at=ago(ANCIENT))
+    factories.contact(app, "kept", source="platform", fetched_at=ago(OLD))
+    factories.contact(app, "entered", source="admin", fetched_at=ago(ANCIENT))
+    place = factories.conversation(app)
+    Departure.objects.create(conversation=place, user_id="gone", left_at=ago(ANCIENT))
+    factories.lease(bridge.pool.numbers.all()[0], place, lasts=-ANCIENT.total_seconds())
+    DailyUse.objects.create(bridge=bridge, day=ago(OLD).date(), kind="phone", key=BENS_PHONE, used=1)
+    DailyUse.objects.create(bridge=bridge, day=timezone.now().date(), kind="phone", key=BENS_PHONE, used=1)
+    forget()
+    assert {contact.user_id for contact in Contact.objects.all()} == {"kept", "entered"}
+    assert not Lease.objects.exists()
+    assert not Departure.objects.exists()
+    assert DailyUse.objects.count() == 1
+
+
+def test_consent_is_never_forgotten_by_age() -> None:
+    OptOut.objects.create(phone=BENS_PHONE, source="keyword", since=ago(ANCIENT * 10))
+    ConsentEvent.objects.create(phone=BENS_PHONE, what="out", source="keyword", at=ago(ANCIENT * 10))
+    assert forget() == {}
+
+
+def test_events_that_nobody_mended_go_with_the_words(bridge: Bridge) -> None:
+    for key, age, state in [("old", OLD, 1), ("young", YOUNG, 1), ("waiting", ANCIENT, 0)]:
+        InboxEvent.objects.create(hook=bridge.hook, key=key, body=b"{}", received_at=ago(age), state=state)
+    forget()
+    assert {event.key for event in InboxEvent.objects.all()} == {"young", "waiting"}
+
+
+def test_nothing_is_forgotten_where_the_age_is_0(bridge: Bridge) -> None:
+    told(bridge, ANCIENT)
+    assert retention.forget_old(timedelta(0), timedelta(0)) == {}
+
+
+def test_many_rows_go_in_batches(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "BATCH", 2)
+    number = bridge.pool.numbers.all()[0]
+    for _ in range(5):
+        factories.inbound(number, state="posted", received_at=ago(OLD))
+    ticks: list[int] = []
+    done = retention.forget_old(TEXTS, ROWS, tick=lambda: ticks.append(1))
+    assert done == {"words of texts received": 5}
+    assert len(ticks) == 3
+
+
+@pytest.mark.postgres
+def test_a_row_that_somebody_works_on_is_passed_over(bridge: Bridge) -> None:
+    number = bridge.pool.numbers.all()[0]
+    held, free = (factories.inbound(number, state="posted", received_at=ago(OLD)) for _ in range(2))
+    with transaction.atomic():
+        InboundSms.objects.select_for_update().get(pk=held.pk)
+        together(forget)
+    assert InboundSms.objects.get(pk=free.pk).text == ""
+    assert InboundSms.objects.get(pk=held.pk).text != ""
+    assert not connection.in_atomic_block
+
+
+def test_the_command_tells_before_it_forgets(bridge: Bridge) -> None:
+    sms, said = told(bridge, OLD), StringIO()
+    call_command("forget_old", "--dry-run", stdout=said)
+    assert "words of texts sent: 1 old enough" in said.getvalue()
+    assert OutboundSms.objects.get(pk=sms.pk).text
+    call_command("forget_old", "--texts", "90 days", stdout=said)
+    assert OutboundSms.objects.get(pk=sms.pk).text
+    call_command("forget_old", stdout=said)
+    assert "words of texts sent: 1 forgotten" in said.getvalue()
+    call_command("forget_old", stdout=said)
+    assert "Nothing is old enough." in said.getvalue()
+    with pytest.raises(CommandError, match="not a duration"):
+        call_command("forget_old", "--texts", "some days", stdout=said)
