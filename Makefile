@@ -14,7 +14,7 @@ PRODUCTION := ENV_FILE= DEBUG=off SECRET_KEY=only-for-this-check-3f9b1c5d7e2a4f6
   PUBLIC_URL=https://sms.example.com DATABASE_URL=postgres://sms.example.com/smsbridge REDIS_URL=rediss://sms.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-postgres test-sqlite lint bench migrations format clean
+.PHONY: help venv demo test test-postgres test-sqlite lint audit fuzz bench migrations format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,16 @@ format: $(VENV)/.dev ## rewrite the code as ruff likes it
 migrations: $(VENV)/.dev ## write what migrations the models need
 	$(TRIAL) $(BIN)/python manage.py makemigrations
 	$(BIN)/ruff format --cache-dir .cache/ruff */migrations */*/migrations
+
+$(VENV)/.audit: requirements-audit.txt requirements-dev.txt requirements-demo.txt requirements.txt | $(BIN)/python
+	$(call install,requirements-audit.txt)
+
+audit: $(VENV)/.audit ## known vulnerabilities of the packages, and bandit's rules over the code
+	@$(BIN)/ruff check --cache-dir .cache/ruff --select S --ignore S608 . && echo "Bandit's rules: nothing found."
+	@$(BIN)/python .ci/audit.py
+
+fuzz: $(VENV)/.dev ## both webhook endpoints against thousands of odd calls; FUZZ_EXAMPLES=3000 per test
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-3000} TEST_DB=postgres $(BIN)/python -m pytest tests/fuzz --show-capture=no $(ARGS)
 
 bench: $(VENV)/.dev ## measure; ARGS=--help says what
 	@exec $(BIN)/python -m tests.load $(ARGS)
