@@ -14,7 +14,7 @@ PRODUCTION := ENV_FILE= DEBUG=off SECRET_KEY=only-for-this-check-3f9b1c5d7e2a4f6
   PUBLIC_URL=https://sms.example.com DATABASE_URL=postgres://sms.example.com/smsbridge REDIS_URL=rediss://sms.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-postgres test-sqlite lint audit fuzz bench migrations format clean
+.PHONY: help venv demo test test-postgres test-sqlite lint audit fuzz bench faults migrations format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ fuzz: $(VENV)/.dev ## both webhook endpoints against thousands of odd calls; FUZ
 
 bench: $(VENV)/.dev ## measure; ARGS=--help says what
 	@exec $(BIN)/python -m tests.load $(ARGS)
+
+faults: $(VENV)/.dev ## break everything while 2,000 messages are texted, and judge; ARGS=--help says what
+	@exec $(BIN)/python -m tests.faults $(ARGS)
 
 clean: ## remove the virtual environment and everything built
 	rm -rf $(VENV) .cache staticfiles

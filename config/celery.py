@@ -17,8 +17,10 @@ def is_worker(arguments: list[str]) -> bool:
     return "celery" in (program.name, program.parent.name) and "worker" in arguments[1:]
 
 
-# Before the settings are read: they give a worker other database and broker connections than a web process.
-os.environ.setdefault("PROCESS_ROLE", "worker" if is_worker(sys.argv) else "")
+# Before the settings are read: they give a worker other database and broker connections than a web process. Nothing is
+# said of other processes, as what they start, such as the demo its workers, would take it over.
+if is_worker(sys.argv):
+    os.environ.setdefault("PROCESS_ROLE", "worker")
 
 app = Celery("smsbridge")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -44,12 +44,17 @@ def postgres(options: dict[str, Any], *, worker: bool) -> dict[str, Any]:
         options |= {"server_side_binding": True, "prepare_threshold": 2}
     if not worker:
         return {**common, "CONN_MAX_AGE": 0 if pooler else 600, "OPTIONS": options}
-    options |= {"pool": {"min_size": 1, "max_size": env.whole("DATABASE_POOL_SIZE", 12), "timeout": 20}}
+    # The pool's own pauses grow to minutes while the database is away, and nobody is served meanwhile, back or not.
+    # So it gives up soon, and whoever wants a connection next makes it look again.
+    patient = {"timeout": 5, "reconnect_timeout": 2}
+    options |= {"pool": {"min_size": 1, "max_size": env.whole("DATABASE_POOL_SIZE", 12), **patient}}
     if not pooler:
         # Queue tables go from empty to full and back faster than statistics are gathered: stay on the indexes.
-        # And a worker that is frozen in a transaction must not keep its locks for longer than others wait for a claim.
-        patience = f"-c idle_in_transaction_session_timeout={int(env.seconds('CLAIM_SECONDS', 15) * 1000)}"
-        options["options"] = f"{options.get('options', '')} -c enable_seqscan=off -c jit=off {patience}".strip()
+        # And a worker that is frozen in a transaction must not keep its locks for longer than others wait for a claim:
+        # neither between two statements, nor in the middle of an answer that it does not read.
+        patience = int(env.seconds("CLAIM_SECONDS", 15) * 1000)
+        limits = f"-c idle_in_transaction_session_timeout={patience} -c tcp_user_timeout={patience}"
+        options["options"] = f"{options.get('options', '')} -c enable_seqscan=off -c jit=off {limits}".strip()
     return {**common, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
 
 
@@ -106,12 +111,15 @@ def broker(redis: str, prefix: str, folder: Path, *, worker: bool) -> dict[str, 
 
 
 def redis_transport(prefix: str, *, worker: bool) -> dict[str, Any]:
-    """A worker waits for messages and may take its time; a web process never waits long for the doorbell."""
+    """No process waits long for a Redis that hangs: not a web process for the doorbell, nor a worker that is to end.
+
+    A worker's own reads are answered after one second (BRPOP's), whether there is a message or not.
+    """
     return {
         "visibility_timeout": 43_200,  # above any countdown: a task that outlives it is delivered twice
         "unacked_restore_throttle": 1,  # what a dead worker held comes back within 10 s of its time, not 100
         "global_keyprefix": f"{prefix}:",
-        "socket_timeout": 30 if worker else 2,
+        "socket_timeout": 5 if worker else 2,
         "socket_connect_timeout": 5 if worker else 1,
         "socket_keepalive": True,
         "health_check_interval": 25,

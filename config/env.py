@@ -4,14 +4,17 @@ Each raises ImproperlyConfigured with one sentence that names the variable and t
 stops the start instead of surfacing later. Values are quoted back only where they cannot be secrets.
 """
 
+import re
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from notifier.durations import InvalidDuration, parse_duration, positive_duration
+
+TAKEN_PATHS = ("webhooks", "simulator", "static", "healthz", "readyz", "metrics")
 
 environment = environ.Env()
 
@@ -77,6 +80,30 @@ def whole(name: str, default: int, least: int = 1) -> int:
     return int(value)
 
 
+def limit(name: str) -> int | None:
+    """A whole number above 0; None when absent or off."""
+    value = text(name).lower()
+    if value in ("", "off"):
+        return None
+    if not value.isdecimal() or not 0 < int(value) < 2**31:
+        raise refuse(name, f"is {value!r}: set it to a whole number of at least 1, or to off")
+    return int(value)
+
+
+def hours(name: str) -> tuple[time, time] | None:
+    """A stretch of the day such as 21:00-08:00, over midnight when it ends before it begins; None when off."""
+    value = text(name).lower()
+    if value in ("", "off"):
+        return None
+    try:
+        starts, ends = (datetime.strptime(clock.strip(), "%H:%M").time() for clock in value.split("-"))  # noqa: DTZ007
+    except ValueError:
+        raise refuse(name, f"is {value!r}: write it like 21:00-08:00, or off") from None
+    if starts == ends:
+        raise refuse(name, f"is {value!r}, which never ends: write it like 21:00-08:00, or off")
+    return starts, ends
+
+
 def seconds(name: str, default: float) -> float:
     """A plain positive number of seconds, as the names ending in _SECONDS promise."""
     value = text(name, str(default))
@@ -95,6 +122,16 @@ def duration(name: str, default: str, zero: bool = False) -> timedelta:
         return (parse_duration if zero else positive_duration)(text(name, default))
     except InvalidDuration as error:
         raise refuse(name, f"cannot be used: {error}") from error
+
+
+def path(name: str, default: str) -> str:
+    """Where something lives below the service's own address, with a slash at its end and none at its start."""
+    value = text(name, default).strip("/")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", value):
+        raise refuse(name, "cannot be used: write it like admin/, with letters, digits, hyphens and slashes")
+    if value.partition("/")[0] in TAKEN_PATHS:
+        raise refuse(name, f"is taken: these serve something else: {', '.join(TAKEN_PATHS)}")
+    return f"{value}/"
 
 
 def base_url(name: str, default: str = "") -> str:

@@ -4,8 +4,11 @@ A wrong value stops the start with a sentence that names the variable and the re
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from celery.schedules import crontab
 
 from config import connections, env, sentry
 
@@ -39,9 +42,9 @@ SIMULATOR = env.switch("SIMULATOR", False)
 # Applications
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # without the site of its own: ours is in notifier.entrance
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "notifier.entrance.apps.AdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -50,7 +53,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "csp",
+    "django_otp",
+    "django_otp.plugins.otp_static",
     "notifier",
+    "notifier.entrance",
     "smsbridge",
     *(["smsbridge.simulator"] if SIMULATOR else []),
     *env.listed("EXTRA_APPS"),  # of a project's own, with receivers and functions (docs/hooks.md)
@@ -58,6 +64,7 @@ INSTALLED_APPS = [
 
 # Only for people's pages: calls to /webhooks/ pass by all of these (config/wsgi.py).
 MIDDLEWARE = [
+    "notifier.entrance.headers.headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -65,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -128,6 +136,12 @@ NUMBER_EXPIRATION_TIME = env.duration("NUMBER_EXPIRATION_TIME", "1 week")
 SMS_TEMPLATE = env.text("SMS_TEMPLATE", "<%= sender.name %>: <%= text %>")
 SMS_INTRODUCTION = env.text("SMS_INTRODUCTION")
 SMS_DIGEST = env.switch("SMS_DIGEST", True)
+SMS_COUNTRIES = env.text("SMS_COUNTRIES")  # ISO codes by comma, or *; without it, those of the pool's numbers
+QUIET_HOURS = env.hours("QUIET_HOURS")
+SMS_PHONE_CAP = env.limit("SMS_PHONE_CAP")
+SMS_CONVERSATION_CAP = env.limit("SMS_CONVERSATION_CAP")
+SMS_DAILY_BUDGET = env.limit("SMS_DAILY_BUDGET")
+SMS_OVER_BUDGET = env.choice("SMS_OVER_BUDGET", "wait", ["wait", "stop"])
 SMS_VENDOR = env.text("SMS_VENDOR", "fake")
 SMS_NUMBERS = env.listed("SMS_NUMBERS")
 
@@ -158,8 +172,23 @@ CLAIM_SECONDS = env.seconds("CLAIM_SECONDS", 15)
 SENDING_SECONDS = env.seconds("SENDING_SECONDS", 60)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 5)
 HTTP_TIMEOUT_SECONDS = env.seconds("HTTP_TIMEOUT_SECONDS", 10)
+OVERDUE_SECONDS = env.seconds("OVERDUE_SECONDS", 120)  # far above any sweep and claim
+WORKER_SILENT_SECONDS = env.seconds("WORKER_SILENT_SECONDS", 60)
 if SENDING_SECONDS <= HTTP_TIMEOUT_SECONDS:
     raise env.refuse("SENDING_SECONDS", "must be above HTTP_TIMEOUT_SECONDS: a send in time would count as lost")
+
+# Watching (docs/watching.md)
+
+METRICS_TOKEN = env.text("METRICS_TOKEN")  # without one, /metrics answers only in DEBUG
+
+# How long words and rows are kept (docs/privacy.md)
+
+KEEP_TEXTS = env.duration("KEEP_TEXTS", "30 days", zero=True)
+KEEP_ROWS = env.duration("KEEP_ROWS", "180 days", zero=True)
+if KEEP_TEXTS and timedelta(days=2) > KEEP_TEXTS:
+    raise env.refuse("KEEP_TEXTS", "must be at least 2 days, or 0 to keep texts for ever")
+if KEEP_ROWS and not timedelta(0) < KEEP_TEXTS <= KEEP_ROWS:
+    raise env.refuse("KEEP_ROWS", "must be at least as long as KEEP_TEXTS, or 0 to keep rows for ever")
 
 # Batches and threads, measured (docs/benchmarks.md)
 
@@ -198,6 +227,7 @@ CELERY_ACCEPT_CONTENT = ["json"]  # never pickle: access to Redis must not mean 
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONSUMER = "notifier.consumer:Consumer"  # looks for a broker that is away every few seconds
 CELERY_WORKER_CONCURRENCY = env.whole("WORKER_THREADS", 10)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # a send cut in the middle is an uncertain row
@@ -211,7 +241,9 @@ CELERY_BEAT_SCHEDULE = {
         "task": "notifier.tasks.sweep",
         "schedule": SWEEP_SECONDS,
         "options": {"expires": max(SWEEP_SECONDS, 1)},
-    }
+    },
+    # Many platforms restart every process once a day: a fixed hour is met all the same.
+    "forget_old": {"task": "notifier.tasks.forget_old", "schedule": crontab(hour="3", minute="17")},
 }
 
 # Security
@@ -226,8 +258,13 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS and not DEBUG else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = bool(SECURE_HSTS_SECONDS)
 SILENCED_SYSTEM_CHECKS = ["security.W021"]  # browsers' HSTS preload lists are for the owner of the whole domain
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # not Strict: links from alerts must find the operator logged in
+SESSION_COOKIE_AGE = 12 * 3600
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -242,14 +279,27 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
+ADMIN_PATH = env.path("ADMIN_PATH", "admin/")
+LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
+ADMIN_SECOND_FACTOR = env.switch("ADMIN_SECOND_FACTOR", not DEBUG)
+# How many proxies of ours append to X-Forwarded-For. Where people come by https, one has unwrapped it.
+TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 1 if HTTPS else 0, least=0)
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 AXES_VERBOSE = False
+AXES_HANDLER = "notifier.entrance.lockout.Handler"
 AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 1  # hours
+AXES_COOLOFF_TIME = timedelta(hours=1)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # else somebody could keep an operator out for ever
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_LOCKOUT_CALLABLE = "notifier.entrance.lockout.page"
+AXES_CLIENT_IP_CALLABLE = "notifier.entrance.client.address"
+AXES_USERNAME_CALLABLE = "notifier.entrance.lockout.recorded_name"
+AXES_ENABLE_ACCESS_FAILURE_LOG = True
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "present", "csrfmiddlewaretoken"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -264,6 +314,7 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,  # Celery's own loggers exist by now
     "formatters": {"plain": {"()": "notifier.logs.Plain"}, "json": {"()": "notifier.logs.Json"}},
+    "filters": {"unquoting": {"()": "notifier.logs.Unquoting"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
         "none": {"class": "logging.NullHandler"},
@@ -276,8 +327,10 @@ LOGGING: dict[str, Any] = {
         "django.db.backends": {"level": "INFO"},  # below that it writes every statement with its values
         "urllib3": {"level": "INFO"},  # below that it writes every path it calls
         "celery": {"level": LOG_LEVEL},
-        # Two lines for every ring would say nothing that the trail does not.
-        **{f"celery.{name}": {"level": "WARNING"} for name in ("worker.strategy", "app.trace", "pool")},
+        # Two lines for every ring say nothing that the trail does not: for whoever looks for a fault.
+        "celery.worker.strategy": {"level": "INFO" if LOG_LEVEL == "DEBUG" else "WARNING"},
+        "celery.app.trace": {"level": "INFO" if LOG_LEVEL == "DEBUG" else "WARNING", "filters": ["unquoting"]},
+        "celery.pool": {"level": "WARNING"},
     },
 }
 
@@ -289,6 +342,7 @@ UNFOLD = {
     "SITE_HEADER": "SMS Bridge",
     "SITE_SYMBOL": "sms",
     "SHOW_HISTORY": True,
+    "ACCOUNT": {"navigation": "notifier.entrance.pages.account_links"},
     "SHOW_VIEW_ON_SITE": SIMULATOR,
     "SIDEBAR": {"navigation": "smsbridge.admin.navigation.sidebar"},
 }

@@ -14,17 +14,21 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
+from celery import current_app  # noqa: E402
+from django.apps import apps  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.core.handlers.exception import convert_exception_to_response  # noqa: E402
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest, get_script_name  # noqa: E402
 from django.http import HttpResponse  # noqa: E402
-from django.urls import set_script_prefix  # noqa: E402
+from django.urls import get_resolver, set_script_prefix  # noqa: E402
+from encrypted_fields.fields import EncryptedFieldMixin  # noqa: E402
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Body = Iterable[bytes]
 
-BARE_PATHS = "/webhooks/"
+#: probes as well: they ask by addresses that ALLOWED_HOSTS does not know
+BARE_PATHS = ("/webhooks/", "/healthz", "/readyz", "/metrics")
 
 
 class BareHandler(WSGIHandler):
@@ -84,4 +88,15 @@ class Front:
         return handler(environ, start_response)
 
 
+def warm_up() -> None:
+    """What the first call would wait for in vain: the pages' code, the broker's client, and the keys of secrets."""
+    get_resolver().url_patterns  # noqa: B018 (it is loaded, and kept)
+    current_app.connection_for_write().transport_cls  # noqa: B018 (as above)
+    for model in apps.get_models():
+        for field in model._meta.fields:
+            if isinstance(field, EncryptedFieldMixin):
+                field.f  # noqa: B018 (made of SECRET_KEY in 100,000 rounds)
+
+
+warm_up()
 application = Front(BareHandler(), WSGIHandler(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -3,10 +3,11 @@
 import logging
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 
-from notifier.wire import Call
+from notifier.wire import BadCall, Call
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,14 @@ def call_of(request: HttpRequest) -> Call:
         headers=_headers(request),
         body=request.body,
     )
+
+
+def query_of(request: HttpRequest) -> dict[str, str]:
+    """The query's parameters, of repeated ones the last. Raises BadCall for more of them than Django counts."""
+    try:
+        return request.GET.dict()
+    except SuspiciousOperation:
+        raise BadCall("The query has too many parameters.") from None
 
 
 def _headers(request: HttpRequest) -> dict[str, str]:

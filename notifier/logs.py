@@ -16,6 +16,16 @@ from notifier.traces import trace
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
+class Unquoting(logging.Filter):
+    """For Celery's lines about tasks that failed: it writes the exception's words into the line itself."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, dict) and "exc" in record.args:
+            kind = record.exc_info[0] if record.exc_info else None
+            record.args = {**record.args, "exc": kind.__name__ if kind else "an exception", "traceback": ""}
+        return True
+
+
 class _Wordless(logging.Formatter):
     """Tracebacks without the words of their exceptions."""
 

@@ -136,6 +136,13 @@ def _spell_now(vendor: str, plus: str | None) -> str:
     return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', %({plus})s || ' seconds')"
 
 
+def later(expression: str) -> str:
+    """SQL for the moment that is so many seconds later than now, where these are a column of the statement."""
+    if connection.vendor == "postgresql":
+        return f"statement_timestamp() + {expression} * interval '1 second'"
+    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', {expression} || ' seconds')"
+
+
 def _spell_in(vendor: str, array: str, name: str, type_: str) -> str:
     if vendor == "postgresql":
         return f"= any(%({name}){array}::{type_}[])"

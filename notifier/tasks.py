@@ -1,8 +1,10 @@
 """What a ring does. A task carries no facts: it says "look"; twice, late or never changes only latency."""
 
 import logging
+from importlib import import_module
 
 from celery import shared_task
+from django.conf import settings
 
 from notifier import stages
 from notifier.services import retention
@@ -32,6 +34,7 @@ def tell_listeners() -> int:
 def forget_old() -> dict[str, int]:
     """Forget what is older than KEEP_TEXTS and KEEP_ROWS; how many of each kind."""
     done = retention.forget_old()
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     for what, count in done.items():
         log.info("Forgotten by age: %s: %s", what, count)
     return done

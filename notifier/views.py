@@ -6,10 +6,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from notifier import doorbell
-from notifier.calls import answer, call_of, unavailable
+from notifier.calls import answer, call_of, query_of, unavailable
+from notifier.counters import DELIVERIES
 from notifier.services import inbox
 from notifier.services.hooks import LiveHook, forget_hooks, live_hook
-from notifier.wire import BadCall, Call
+from notifier.wire import BadCall, Call, Forged
 
 _NO_HOOK = "There is no such hook: see the admin for the hooks and their URLs."
 
@@ -21,20 +22,24 @@ def chat_webhook(request: HttpRequest, slug: str) -> HttpResponse:
 
     Not signed rightly: 403. Not readable: 400. Database away: 503, so that the platform repeats it.
     """
+    hook = None
     try:
         hook = _find(slug)
         if hook is None:
+            _count(request, None, "unknown hook")
             return answer(404, _NO_HOOK)
         if request.method == "POST":
             return _take(hook, call_of(request))
-        challenge = hook.platform.challenge(request.GET.dict())
+        challenge = hook.platform.challenge(query_of(request))
         return answer(200, challenge or "")
     except BadCall as error:
+        _count(request, hook, "forged" if isinstance(error, Forged) else "unreadable")
         return answer(error.status, str(error))
     except IntegrityError:  # the hook was deleted since it was read
         forget_hooks()
         return answer(404, _NO_HOOK)
     except (OperationalError, InterfaceError) as error:
+        _count(request, hook, "database away")
         return unavailable(error)
 
 
@@ -56,4 +61,15 @@ def _take(hook: LiveHook, call: Call) -> HttpResponse:
         connection.close()
         inbox.accept(hook, envelope, call.body)
     doorbell.bell.ring(inbox.STAGE)
+    DELIVERIES.add(_kind(hook), "accepted")
     return answer(204)
+
+
+def _count(request: HttpRequest, hook: LiveHook | None, outcome: str) -> None:
+    """A delivery that was not accepted; a handshake is none."""
+    if request.method == "POST":
+        DELIVERIES.add(_kind(hook), outcome)
+
+
+def _kind(hook: LiveHook | None) -> str:
+    return "unknown" if hook is None else "receipts" if hook.receipts else "listen"

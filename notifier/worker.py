@@ -5,8 +5,9 @@ What is due is run right here instead of being rung for: while the broker is awa
 
 import logging
 import threading
+import time
 
-from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import celeryd_after_setup, worker_shutdown, worker_shutting_down
 from django.conf import settings
 from django.db import connections
 
@@ -17,10 +18,18 @@ log = logging.getLogger(__name__)
 _stop = threading.Event()
 _look = threading.Event()  # set when the sweep is to come now
 _runs: list[threading.Thread] = []
+_turned_at = time.monotonic()
+
+
+def turns() -> bool:
+    """Whether the clock turns as it should: a sweep that hangs is none."""
+    return time.monotonic() - _turned_at < settings.SWEEP_SECONDS + settings.WORKER_SILENT_SECONDS
 
 
 def _sweep_for_ever() -> None:
+    global _turned_at
     while True:
+        _turned_at = time.monotonic()
         _look.clear()
         try:
             stages.sweep(_run_here)
@@ -52,8 +61,9 @@ def _run(stage: str) -> None:
         connections.close_all()
 
 
-@worker_ready.connect
+@celeryd_after_setup.connect
 def start(**_: object) -> None:
+    """Before the broker is looked for: a worker that is started while it is away works all the same."""
     threading.Thread(target=_sweep_for_ever, name="sweep", daemon=True).start()
 
 

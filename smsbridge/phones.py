@@ -1,13 +1,37 @@
 """Phone numbers: from whatever people and platforms write to E.164, and back to something fit for a list."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import (
+    NumberParseException,
+    PhoneNumber,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    format_number,
+    number_type,
+    region_code_for_country_code,
+    region_code_for_number,
+)
+from phonenumbers.timezone import time_zones_for_number
+
+from smsbridge.zones import zone_named
 
 _CACHED: Final = 16_384
+_NO_COUNTRY: Final = ("001", "ZZ")  # libphonenumber's words for all the world, and for none
+
+# Texting them may be charged beyond an ordinary SMS, and fraud lives of that; nobody reads a text there anyway.
+_COSTLY: Final = {
+    PhoneNumberType.PREMIUM_RATE: "premium-rate",  # a part of the price goes to its owner
+    PhoneNumberType.SHARED_COST: "shared-cost",
+    PhoneNumberType.PERSONAL_NUMBER: "personal",  # forwarded at the caller's cost, such as 070 in Britain
+    PhoneNumberType.PAGER: "pager",  # dearer than a phone, such as 076 in Britain
+    PhoneNumberType.UAN: "company",  # a company's line, at whatever price it chose
+    PhoneNumberType.VOICEMAIL: "voicemail",  # a machine
+}
 
 # What contact lists put around a copied number: zero-width and direction marks.
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -31,14 +55,36 @@ def to_e164(raw: str, region: str | None = None) -> str | None:
     return national or _valid("+" + text.removeprefix("00"), None)
 
 
-@lru_cache(maxsize=_CACHED)
 def region_of(phone: str) -> str | None:
     """The ISO 3166 region of an E.164 number, None when it has none (international freephone) or is not valid."""
-    try:
-        region = phonenumbers.region_code_for_number(phonenumbers.parse(phone, None))
-    except NumberParseException:
-        return None
-    return None if region == "001" else region
+    known = _read(phone, None)
+    return known.country or None if known and known.kind != PhoneNumberType.UNKNOWN else None
+
+
+def country_of(phone: str) -> str:
+    """The country (ISO 3166) of an E.164 number, empty when it has none: satellites, international freephone.
+
+    One that no plan assigns to a country counts to the main one of its calling code, such as US of +1.
+    """
+    known = _read(phone, None)
+    return known.country if known else ""
+
+
+def costly_kind(phone: str) -> str:
+    """What kind of number it is if it is one that nobody carries in his pocket and that may cost whoever texts it."""
+    known = _read(phone, None)
+    return _COSTLY.get(known.kind, "") if known else ""
+
+
+@lru_cache(maxsize=_CACHED)
+def zones_of(phone: str) -> tuple[str, ...]:
+    """The time zones (IANA) that an E.164 number may be in; several for a mobile of a wide country, often none.
+
+    By the area code, else by the country: `phonenumbers.timezone`. Whoever travels takes his number with him.
+    """
+    known = _read(phone, None)
+    zones = time_zones_for_number(known.number) if known else ()
+    return tuple(zone for zone in zones if zone_named(zone))
 
 
 def mask(phone: str) -> str:
@@ -49,11 +95,26 @@ def mask(phone: str) -> str:
     return f"{phone[:shown]}•••{phone[-4:]}"
 
 
-def _valid(text: str, region: str | None) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    number: PhoneNumber
+    country: str
+    kind: int
+
+
+@lru_cache(maxsize=_CACHED)
+def _read(text: str, region: str | None) -> _Read | None:
+    """None for what is no number at all; of one that is not assigned the kind is UNKNOWN."""
     try:
         number = phonenumbers.parse(text, region)
     except NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(number):
+    country = region_code_for_number(number) or region_code_for_country_code(number.country_code or 0)
+    return _Read(number, "" if country in _NO_COUNTRY else country, number_type(number))
+
+
+def _valid(text: str, region: str | None) -> str | None:
+    known = _read(text, region)
+    if known is None or known.kind == PhoneNumberType.UNKNOWN:
         return None
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return format_number(known.number, PhoneNumberFormat.E164)

@@ -21,3 +21,9 @@ def send_sms() -> int:
 def post_replies() -> int:
     """Post what people texted back into their conversations."""
     return stages.run("reply")
+
+
+@shared_task
+def reconcile_sms() -> int:
+    """Ask vendors about texts that were perhaps sent."""
+    return stages.run("reconcile")

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_http_methods
 
 from notifier import doorbell
 from notifier.calls import answer, call_of, unavailable
-from notifier.wire import BadCall, Call
+from notifier.wire import BadCall, Call, Forged
+from smsbridge.counters import REFUSED
 from smsbridge.services import inbound, settling
 from smsbridge.services.accounts import LiveAccount, live_account
 from smsbridge.services.replies import STAGE as REPLY
@@ -52,6 +53,7 @@ def _take_receipts(account: LiveAccount, call: Call) -> Reply:
 
 def _answered(request: HttpRequest, slug: str, take: Take) -> HttpResponse:
     """Not signed rightly: 403. Not readable: 400. Database away: 503, so that the vendor repeats it."""
+    account = None
     try:
         account = live_account(slug)
         if account is None:
@@ -62,7 +64,13 @@ def _answered(request: HttpRequest, slug: str, take: Take) -> HttpResponse:
         account.vendor.verify(call)
         reply = take(account, call)
     except BadCall as error:
+        _count(account, "forged" if isinstance(error, Forged) else "unreadable")
         return answer(error.status, str(error))
     except (OperationalError, InterfaceError) as error:
+        _count(account, "database away")
         return unavailable(error)
     return answer(reply.status, reply.body, reply.content_type)
+
+
+def _count(account: LiveAccount | None, outcome: str) -> None:
+    REFUSED.add("unknown" if account is None else account.slug, outcome)

@@ -4,7 +4,7 @@ from django.conf import settings
 
 from notifier import stages
 from notifier.runner import Stage
-from smsbridge.services import composing, replies, sending, unsettled
+from smsbridge.services import composing, reconciling, replies, sending, unsettled
 
 
 def register() -> None:
@@ -22,5 +22,11 @@ def register() -> None:
         Stage(replies.STAGE, replies.Poster().step),
         task="smsbridge.tasks.post_replies",
         due="exists (select 1 from smsbridge_inboundsms where state = 'waiting' and next_at <= {now+ahead})",
+    )
+    stages.register(
+        Stage(reconciling.STAGE, reconciling.Reconciler().step),
+        task="smsbridge.tasks.reconcile_sms",
+        due="exists (select 1 from smsbridge_outboundsms where state = 'uncertain'"
+        f" and lookups < {reconciling.MOST_LOOKUPS} and next_at <= {{now+ahead}})",
     )
     stages.REPAIRS.append(unsettled.lose_track)

@@ -19,7 +19,9 @@ from notifier.models import (
     ReceiptCheck,
 )
 from smsbridge.models import (
+    Breaker,
     Bridge,
+    ConsentEvent,
     Contact,
     InboundSms,
     Lease,
@@ -217,9 +219,12 @@ def everything(*, people: int = 8) -> Installation:
         failed_event(here, index)
         listened(here, index, ListenedEvent.State.values[index % 3])
         OptOut.objects.create(phone=phone(500 + index), source="keyword", note="stop")
+        what = ConsentEvent.What.values[index % 3]
+        ConsentEvent.objects.create(phone=phone(500 + index), what=what, source="keyword", account=here.account)
     about = message(here, 0)
     ReceiptCheck.objects.create(hook=here.hook, message=about, due_at=timezone.now() + timedelta(minutes=5))
     Departure.objects.create(conversation=about.conversation, user_id="user-9", left_at=_ago(hours=2))
+    Breaker.objects.create(account=here.account, failures=5, openings=1, opened_at=_ago(), probe_at=_ago(minutes=-9))
     return here
 
 

@@ -100,13 +100,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept() -> None:
-    """Hooks and accounts are kept for some seconds; a test must not see those of another."""
+def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hooks, accounts, paces, breakers and tallies are kept for some seconds; a test must not see those of another.
+
+    Nor are tallies written in the background, by a thread that would outlive the test's database.
+    """
+    from notifier import tallies
     from notifier.services.hooks import forget_hooks
+    from smsbridge.services import breaker, pacing
     from smsbridge.services.accounts import forget_accounts
 
     forget_hooks()
     forget_accounts()
+    pacing.forget()
+    breaker.note(False)
+    tallies.tallies.take()
+    monkeypatch.setattr(tallies.Flusher, "wake", lambda flusher: None)
 
 
 @pytest.fixture(scope="session")

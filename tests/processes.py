@@ -138,11 +138,12 @@ class Processes:
             raise RuntimeError(f"web does not answer. It said:\n{program.output}")
         return program
 
-    def worker(self, **environment: str) -> Program:
-        """A Celery worker with a pool of threads."""
+    def worker(self, *, ready: str = "", **environment: str) -> Program:
+        """A Celery worker with a pool of threads. `ready` is what it says then, if it cannot say that it is ready."""
         name = f"worker-{uuid.uuid4().hex[:8]}@localhost"
         command = ["celery", "-A", "config", "worker", "--pool=threads", "--concurrency=6", "-n", name, "-l", "INFO"]
-        return self._start("worker", [*command, "--without-gossip", "--without-mingle"], environment, f"{name} ready.")
+        command += ["--without-gossip", "--without-mingle"]
+        return self._start("worker", command, environment, ready or f"{name} ready.")
 
     def beat(self, **environment: str) -> Program:
         return self._start("beat", ["celery", "-A", "config", "beat", "-l", "INFO"], environment, "beat: Starting...")

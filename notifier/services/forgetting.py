@@ -20,42 +20,64 @@ BATCH = 1_000
 class Kind:
     """One kind of thing that may be forgotten.
 
-    `which` is an SQL condition on a row `x` of the table, and `acts` are the statements that make rows go whose primary
-    keys are {in:ids}. Both may use the parameters that they are run with.
+    `which` is an SQL condition on a row `x` of the table, and `acts` are the statements that make rows go whose keys
+    (primary keys, unless `column` says otherwise) are {in:ids}. `unless` are conditions under which a row stays after
+    all. They ask other tables, so they are put to a batch that was chosen without them: by index, however many rows
+    there are. All of them may use the parameters that they are run with.
     """
 
     what: str
     table: str
     which: str
     acts: tuple[str, ...]
+    unless: tuple[str, ...] = ()
     key: str = "bigint"
+    column: str = "id"
 
     def count(self, **params: Any) -> int:
         """How many rows there are to forget now."""
-        return int(fetch(f"select count(*) from {self.table} x where {self.which}", **params)[0][0])
+        return int(fetch(f"select count(*) from {self.table} x where ({self.which}){self._free}", **params)[0][0])
 
     def forget(self, *, tick: Callable[[], object] = lambda: None, **params: Any) -> int:
         """Forget them all, batch by batch; how many. `tick` is called after each batch."""
         done, last = 0, uuid.UUID(int=0) if self.key == "uuid" else 0
-        while ids := self._batch(last, params):
-            done, last = done + len(ids), ids[-1]
+        while batch := self._batch(last, params):
+            last, gone = batch
+            done += gone
             tick()
         return done
 
-    def _batch(self, after: Any, params: dict[str, Any]) -> list[Any]:
-        """One batch behind a key, so that what was passed over is not looked at again and again."""
+    def _batch(self, after: Any, params: dict[str, Any]) -> tuple[Any, int] | None:
+        """One batch behind a key, so that what was passed over is not looked at again and again.
+
+        The last key that was looked at, and how many rows went; None when there was none to look at.
+        """
         with transaction.atomic():
-            rows = fetch(
-                f"select x.id from {self.table} x where x.id > %(after)s and {self.which}"
-                " order by x.id limit %(limit)s {lock:x}",
-                after=after,
-                limit=BATCH,
-                **params,
-            )
-            ids = [id_ for (id_,) in rows]
-            for act in self.acts if ids else ():
-                run(act, ids=Ids(self.key, ids), **params)
-        return ids
+            found = self._candidates(after, params)
+            going = self._not_needed(found, params)
+            for act in self.acts if going else ():
+                run(act, **{**params, "ids": Ids(self.key, going)})
+        return (found[-1], len(going)) if found else None
+
+    def _candidates(self, after: Any, params: dict[str, Any]) -> list[Any]:
+        key = f"x.{self.column}"
+        rows = fetch(
+            f"select {key} from {self.table} x where {key} > %(after)s and ({self.which})"
+            f" order by {key} limit %(limit)s {{lock:x}}",
+            **{**params, "after": after, "limit": BATCH},
+        )
+        return [id_ for (id_,) in rows]
+
+    def _not_needed(self, found: list[Any], params: dict[str, Any]) -> list[Any]:
+        if not self.unless or not found:
+            return found
+        key, ids = f"x.{self.column}", Ids(self.key, found)
+        rows = fetch(f"select {key} from {self.table} x where {key} {{in:ids}}{self._free}", **{**params, "ids": ids})
+        return [id_ for (id_,) in rows]
+
+    @property
+    def _free(self) -> str:
+        return "".join(f" and not ({condition})" for condition in self.unless)
 
 
 def deleted(table: str) -> str:

@@ -2,14 +2,16 @@
 
 import logging
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError, transaction
+from django.db import InterfaceError, InternalError, OperationalError, transaction
 
 from notifier import doorbell, trail
+from notifier.counters import DRAINED, FAILED
 from notifier.models import InboxEvent
 from notifier.platforms.base import ChatEvent, Envelope
 from notifier.runner import Step
@@ -23,6 +25,9 @@ from notifier.wire import Unreadable
 log = logging.getLogger(__name__)
 
 STAGE = "drain"
+_PORTION = 48 * 1024  # bytes; as text, which the wire carries, it is twice that
+
+_Row = tuple[Any, ...]  # id, hook, when received, key, length of the body
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +80,47 @@ def redrive(ids: list[int]) -> int:
     return count
 
 
-def _claim(limit: int) -> list[tuple[Any, ...]]:
+def _claim(limit: int) -> list[_Row]:
+    """Lock the oldest events, without their bodies."""
     return fetch(
-        "select i.id, i.hook_id, i.received_at, i.key, i.body from notifier_inboxevent i where i.state = 0"
+        "select i.id, i.hook_id, i.received_at, i.key, length(i.body) from notifier_inboxevent i where i.state = 0"
         " order by i.id limit %(limit)s {lock:i}",
         limit=limit,
     )
 
 
-def _work(claimed: list[tuple[Any, ...]]) -> None:
+def _bodies(claimed: Sequence[_Row]) -> dict[int, bytes]:
+    """The bodies of locked events, in portions that fit into a connection's buffers.
+
+    A database that is in the middle of an answer ends no transaction: a worker that froze while it read all at once
+    would keep its locks for as long as it is frozen.
+    """
+    bodies: dict[int, bytes] = {}
+    portion: list[int] = []
+    size = 0
+    for id_, *_, length in claimed:
+        if portion and size + length > _PORTION:
+            bodies |= _read(portion)
+            portion, size = [], 0
+        portion.append(id_)
+        size += length
+    return bodies | _read(portion)
+
+
+def _read(ids: Sequence[int]) -> dict[int, bytes]:
+    rows = fetch("select id, body from notifier_inboxevent where id {in:ids}", ids=Ids("bigint", ids)) if ids else []
+    return {id_: bytes(body) for id_, body in rows}
+
+
+def _work(claimed: Sequence[_Row]) -> None:
     """Merge claimed rows and delete them; those that cannot be read are set aside with the reason."""
-    hooks, failed, read = hooks_with({row[1] for row in claimed}), [], []
-    for id_, hook_id, received_at, key, body in claimed:
+    hooks, failed, read, bodies = hooks_with({row[1] for row in claimed}), [], [], _bodies(claimed)
+    for id_, hook_id, received_at, key, _ in claimed:
         hook = hooks.get(hook_id)
         if hook is None:
             failed.append((id_, "The hook of this event cannot be used: correct it, then re-drive the event."))
             continue
-        delivery = Delivery(id_, hook, moment(received_at), key, bytes(body))
+        delivery = Delivery(id_, hook, moment(received_at), key, bodies[id_])
         try:
             read.append((delivery, hook.platform.parse(delivery.body)))
         except Unreadable as error:
@@ -114,11 +143,13 @@ def _merge(read: list[tuple[Delivery, list[ChatEvent]]]) -> None:
         hooks = [h for h in live_hooks().values() if h.chat_app == chat_app and h.receipts and h.enabled]
         merging.merge(chat_app, hooks, arrived)
     trail.note("merged", [trail.name(delivery.id) for delivery, _ in read])
+    DRAINED.add_on_commit(by=len(read))
     listening.keep([(d.hook, d.key, d.body, d.received_at) for d, _ in read if not d.hook.receipts])
 
 
 def _set_aside(failed: list[tuple[int, str]]) -> None:
     trail.note("set aside", [trail.name(id_) for id_, _ in failed])
+    FAILED.add_on_commit(by=len(failed))
     run(
         "update notifier_inboxevent set state = 1, error = failed.error from {rows:failed}"
         " where notifier_inboxevent.id = failed.id",
@@ -135,12 +166,12 @@ def _drain_singly() -> int:
             with transaction.atomic():
                 _work(
                     fetch(
-                        "select i.id, i.hook_id, i.received_at, i.key, i.body from notifier_inboxevent i"
+                        "select i.id, i.hook_id, i.received_at, i.key, length(i.body) from notifier_inboxevent i"
                         " where i.id = %(id)s and i.state = 0 {lock:i}",
                         id=id_,
                     )
                 )
-        except OperationalError:
+        except (OperationalError, InterfaceError, InternalError):  # also a transaction that was ended as we stood still
             raise
         except Exception as error:
             log.error("Event %s could not be merged; it is set aside.\n%s", id_, trace(error))

@@ -23,6 +23,7 @@ from notifier.services.hooks import LiveHook, hooks_with
 from notifier.services.merging import LONGEST_COUNTDOWN
 from notifier.signals import event_received
 from notifier.sql import Ids, Rows, fetch, moment, run
+from notifier.takeovers import count_taken_over, taken_over
 from notifier.traces import trace
 
 log = logging.getLogger(__name__)
@@ -103,14 +104,16 @@ def tell_again(ids: list[int]) -> int:
 
 def _claim(claim: uuid.UUID) -> list[tuple[Any, ...]]:
     """Due events, ours until the claim runs out; `next_at` is then the moment when others may take them."""
-    return fetch(
+    rows = fetch(
         "update notifier_listenedevent set claim = %(claim)s, next_at = {now+lasts}, attempts = attempts + 1"
         " where id in (select e.id from notifier_listenedevent e where e.state = 'waiting' and e.next_at <= {now}"
-        "   order by e.next_at limit %(limit)s {lock:e}) returning id, hook_id, body, attempts",
+        "   order by e.next_at limit %(limit)s {lock:e}) returning id, hook_id, body, attempts,"
+        f" {taken_over('notifier_listenedevent')}",
         claim=claim,
         lasts=settings.CLAIM_SECONDS * _CLAIMS,
         limit=_BATCH,
     )
+    return count_taken_over(STAGE, rows)
 
 
 def _hand_back(ids: Sequence[int], claim: uuid.UUID) -> None:

@@ -100,9 +100,12 @@ def _messages(chat_app: int, facts: dict[str, _Facts], found: dict[str, int]) ->
     """Primary keys of all messages, and which of them became known just now (and are not deleted)."""
     written = fetch(
         "insert into notifier_message"
-        " (chat_app_id, conversation_id, key, sender_id, sender_name, text, parts, sent_at, deleted_at, trace)"
+        " (chat_app_id, conversation_id, key, sender_id, sender_name, text, parts, sent_at, deleted_at, trace,"
+        " changed_at)"
         " select %(app)s, new.conversation_id, new.key, new.sender_id, new.sender_name, new.body,"
-        f" {_as_json('new.parts')}, new.sent_at, new.deleted_at, new.trace from {{rows:new}} where true"
+        f" {_as_json('new.parts')}, new.sent_at, new.deleted_at, new.trace,"
+        # Of what was never seen itself nothing else tells its age, by which it is forgotten.
+        " case when new.sent_at is null and new.deleted_at is null then {now} end from {rows:new} where true"
         " on conflict (chat_app_id, key) do update set"
         " sender_id = coalesce(notifier_message.sender_id, excluded.sender_id),"
         " sender_name = coalesce(notifier_message.sender_name, excluded.sender_name),"

@@ -19,6 +19,7 @@ from django.db import transaction
 
 from notifier import doorbell, trail
 from notifier.backoff import MAX_ATTEMPTS, backoff
+from notifier.counters import CHECKS_DONE, UNREAD
 from notifier.models import Hook
 from notifier.runner import Step
 from notifier.services.hooks import LiveHook, hooks_with, live_hooks
@@ -127,6 +128,8 @@ def _tell(due: Sequence[_Due]) -> None:
     for hook_id, messages in sorted(by_hook.items()):
         unread = _unread(hooks[hook_id], messages)
         _note(messages, {one.message for one in unread})
+        CHECKS_DONE.add_on_commit(by=len(messages))
+        UNREAD.add_on_commit(by=len(unread))
         if unread:
             message_unread.send(sender=Hook, hook=hooks[hook_id], unread=unread)
 

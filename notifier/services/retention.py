@@ -11,19 +11,26 @@ from django.conf import settings
 
 from notifier.services.forgetting import Kind, counts, deleted, forget_all
 
-#: SQL conditions on a message `x` under which it is still needed, or still to be told of; each half adds its own
+#: what is younger may be at work: KEEP_TEXTS and KEEP_ROWS are no shorter either
+SHORTEST = timedelta(days=2)
+
+#: SQL conditions of the other half on a message `x`: its words are still to be told; its row is needed (also for that)
+MESSAGE_PENDING: list[str] = []
 MESSAGE_NEEDED: list[str] = []
-MESSAGE_PENDING: list[str] = [
-    "exists (select 1 from notifier_receiptcheck c where c.message_id = x.id and c.due_at is not null)"
-]
+
+# By hook and message, as checks are indexed; there may be a million of them.
+_CHECKED = (
+    "exists (select 1 from notifier_hook h where"
+    " (select c.due_at from notifier_receiptcheck c where c.hook_id = h.id and c.message_id = x.id) is not null)"
+)
+_CHECKS_GO = (
+    "delete from notifier_receiptcheck where hook_id in (select h.id from notifier_hook h) and message_id {in:ids}"
+)
+_DAY = -86_400.0
 
 #: kinds of the other half, which go before ours: their rows are about our messages
 WORDS: list[Kind] = []
 ROWS: list[Kind] = []
-
-
-def _none_of(conditions: list[str]) -> str:
-    return "".join(f" and not {condition}" for condition in conditions)
 
 
 def _words() -> list[Kind]:
@@ -32,7 +39,8 @@ def _words() -> list[Kind]:
         Kind(
             what="texts of messages",
             table="notifier_message",
-            which="x.sent_at < {now+age} and (x.text <> '' or x.parts is not null)" + _none_of(MESSAGE_PENDING),
+            which="x.sent_at < {now+age} and (x.text <> '' or x.parts is not null)",
+            unless=(_CHECKED, *MESSAGE_PENDING),
             acts=("update notifier_message set text = '', parts = null where id {in:ids}",),
         ),
         Kind(
@@ -56,10 +64,11 @@ def _rows() -> list[Kind]:
         Kind(
             what="messages",
             table="notifier_message",
-            which="coalesce(x.sent_at, x.deleted_at) < {now+age}" + _none_of(MESSAGE_PENDING + MESSAGE_NEEDED),
+            which="coalesce(x.sent_at, x.deleted_at, x.changed_at) < {now+age}",
+            unless=(_CHECKED, *MESSAGE_NEEDED),
             acts=(
                 "delete from notifier_receipt where message_id {in:ids}",
-                "delete from notifier_receiptcheck where message_id {in:ids}",
+                _CHECKS_GO,
                 deleted("notifier_message"),
             ),
         ),
@@ -69,6 +78,10 @@ def _rows() -> list[Kind]:
             which="x.left_at < {now+age}",
             acts=(deleted("notifier_departure"),),
         ),
+        *(
+            Kind(what=what, table=table, which="x.attempt_time < {now+age}", acts=(deleted(table),))
+            for what, table in (("logins", "axes_accesslog"), ("failed logins", "axes_accessfailurelog"))
+        ),
     ]
 
 
@@ -76,12 +89,12 @@ def forget_old(
     texts: timedelta | None = None, rows: timedelta | None = None, *, tick: Callable[[], object] = lambda: None
 ) -> dict[str, int]:
     """Forget what is older than KEEP_TEXTS and KEEP_ROWS, or than what is given; 0 keeps for ever. How many of each."""
-    return _each(texts, rows, lambda kinds, age: forget_all(kinds, tick=tick, age=age))
+    return _each(texts, rows, lambda kinds, age: forget_all(kinds, tick=tick, age=age, yesterday=_DAY))
 
 
 def would_forget(texts: timedelta | None = None, rows: timedelta | None = None) -> dict[str, int]:
     """How many of each `forget_old` would forget now."""
-    return _each(texts, rows, lambda kinds, age: counts(kinds, age=age))
+    return _each(texts, rows, lambda kinds, age: counts(kinds, age=age, yesterday=_DAY))
 
 
 def _each(

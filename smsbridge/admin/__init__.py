@@ -1,5 +1,5 @@
 """The SMS side's admin pages."""
 
-from smsbridge.admin import accounts, bridges, inbound, leases, numbers, outbound, people
+from smsbridge.admin import accounts, bridges, consent, inbound, leases, numbers, outbound, people
 
-__all__ = ["accounts", "bridges", "inbound", "leases", "numbers", "outbound", "people"]
+__all__ = ["accounts", "bridges", "consent", "inbound", "leases", "numbers", "outbound", "people"]

@@ -1,15 +1,20 @@
 """Bridges: the whole policy of who is texted what, from which numbers."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from notifier.admin_base import SettingsAdmin, badge, link, related
+from notifier.admin_base import NOTHING, SettingsAdmin, badge, link, related
 from notifier.durations import describe_duration
 from notifier.forms import CheckedForm
 from notifier.services.validation import Problems
 from smsbridge.models import Bridge
-from smsbridge.services.accounts import forget_accounts
+from smsbridge.services.accounts import KEEP_SECONDS, countries_of, forget_accounts
+from smsbridge.services.daily_findings import words_of_today
+from smsbridge.services.notices import WAITED_FOR, look_again
 from smsbridge.services.validation import MOST_SEGMENTS, problems_of
 
 
@@ -19,6 +24,7 @@ class BridgeForm(CheckedForm):
         fields = (
             *("name", "hook", "pool", "region", "template", "introduction", "introduction_function"),
             *("lease_lifetime", "when_exhausted", "digest", "max_segments", "max_age", "paused", "dry_run"),
+            *("countries", "quiet_from", "quiet_until", "phone_cap", "conversation_cap", "daily_budget", "over_budget"),
         )
         widgets = {
             "template": UnfoldAdminTextareaWidget(attrs={"rows": 2}),
@@ -33,6 +39,13 @@ class BridgeForm(CheckedForm):
             "max_segments": "Longest SMS, in segments",
             "max_age": "Give up after",
             "region": "Country of phones without a country code",
+            "countries": "Countries that are texted",
+            "quiet_from": "Nobody is texted from",
+            "quiet_until": "until",
+            "phone_cap": "Texts to one phone, at most",
+            "conversation_cap": "Texts about one conversation, at most",
+            "daily_budget": "Segments in all, at most",
+            "over_budget": "When these are used up",
         }
         help_texts = {
             "hook": "Whose unread messages are texted.",
@@ -52,6 +65,15 @@ class BridgeForm(CheckedForm):
             "max_segments": f"From 1 to {MOST_SEGMENTS}. What is longer is cut, and the oldest messages go first. "
             "Each segment costs as much as an SMS.",
             "max_age": 'Such as "12 hours". What could not be sent for so long is not sent any more.',
+            "countries": "Their ISO codes, such as US, CA; * for all. Empty: those of the pool's active numbers. "
+            "Premium-rate numbers and their like are never texted.",
+            "quiet_from": "By the clock where the person is, such as 21:00. Empty: at any hour.",
+            "quiet_until": "Such as 08:00. What was due meanwhile and is still unread is texted then, in one SMS.",
+            "phone_cap": "A day, by UTC. What goes beyond is not texted at all. Empty: no limit.",
+            "conversation_cap": "A day, by UTC, to all its people together. What goes beyond is not texted at all. "
+            "Empty: no limit.",
+            "daily_budget": "A day, by UTC. Each segment costs as much as an SMS. Empty: no limit.",
+            "over_budget": "Who waits is texted from midnight UTC on, unless it is too old by then.",
             "paused": "Nobody is texted; what is due waits, and is given up when it gets too old.",
             "dry_run": "Do everything but the call to the vendor: no SMS leaves the house.",
         }
@@ -67,17 +89,24 @@ class BridgeAdmin(SettingsAdmin[Bridge]):
     list_select_related = ["hook", "pool"]
     defer_in_lists = ("hook__secret",)
     search_fields = ["name"]
-    readonly_fields = ("see",)
-    radio_fields = {"when_exhausted": admin.VERTICAL}
+    readonly_fields = ("see", "texts_to", "used_today")
+    radio_fields = {"when_exhausted": admin.VERTICAL, "over_budget": admin.VERTICAL}
     fieldsets = (
         (None, {"fields": ("name", "hook", "pool", "paused", "dry_run", "see")}),
         ("Words", {"fields": ("template", "introduction", "introduction_function", "digest", "max_segments")}),
         ("Numbers", {"fields": ("lease_lifetime", "when_exhausted")}),
         ("People and time", {"fields": ("region", "max_age")}),
+        ("Courtesy", {"fields": ("countries", "texts_to", ("quiet_from", "quiet_until"))}),
+        ("Limits", {"fields": ("phone_cap", "conversation_cap", "daily_budget", "over_budget", "used_today")}),
     )
 
     def forget(self) -> None:
         forget_accounts()
+
+    def save_model(self, request: HttpRequest, obj: Bridge, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if WAITED_FOR.intersection(form.changed_data):
+            look_again(obj.pk, after=KEEP_SECONDS)
 
     @admin.display(description="Hook", ordering="hook__slug")
     def hook_link(self, bridge: Bridge) -> SafeString | str:
@@ -100,6 +129,17 @@ class BridgeAdmin(SettingsAdmin[Bridge]):
         if bridge.paused:
             return badge("paused", "warning")
         return badge("dry run", "info") if bridge.dry_run else badge("on", "success")
+
+    @admin.display(description="So it texts")
+    def texts_to(self, bridge: Bridge) -> str:
+        if not bridge.pk:
+            return NOTHING
+        countries = countries_of(bridge, bridge.pool.numbers.filter(active=True))
+        return "all countries" if countries is None else ", ".join(sorted(countries))
+
+    @admin.display(description="Used today")
+    def used_today(self, bridge: Bridge) -> str:
+        return " ".join(words_of_today(bridge)) or "There is no limit."
 
     @admin.display(description="See also")
     def see(self, bridge: Bridge) -> SafeString | str:

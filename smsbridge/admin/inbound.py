@@ -4,13 +4,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from notifier.admin_base import FactAdmin, badge, in_full, link, when, with_reason
+from smsbridge.admin.deciding import WantsDecision, closing, decide
 from smsbridge.admin.who import NamedAdmin, PhonesAdmin
 from smsbridge.models import InboundSms
+from smsbridge.services import deciding
 from smsbridge.services.inbound import again
 
 State = InboundSms.State
@@ -22,13 +24,29 @@ COLOURS = {
     State.DEAD.value: "danger",
     State.CLOSED.value: "",
 }
-LOST = (State.UNROUTED, State.DEAD)
+LOST = deciding.LOST
+
+
+class LostReplies(WantsDecision):
+    states = LOST
+
+
+CLOSE = closing(
+    what="replies",
+    meaning=[
+        "Nobody in the chat sees them: they are not posted, and whoever texted them is not told.",
+        'They become "closed by an operator", and stay here to be read.',
+    ],
+    act=deciding.close_replies,
+    states=LOST,
+    command="close_replies",
+)
 
 
 @admin.register(InboundSms)
 class InboundSmsAdmin(NamedAdmin[InboundSms], PhonesAdmin[InboundSms], FactAdmin[InboundSms]):
     list_display = ["received", "masked_phone", "number", "why", "who", "conversation_link"]
-    list_filter = [("state", ChoicesDropdownFilter), ("account", RelatedDropdownFilter)]
+    list_filter = [LostReplies, ("state", ChoicesDropdownFilter), ("account", RelatedDropdownFilter)]
     list_select_related = ["conversation"]
     defer_in_lists = ("text", "media")
     search_fields = ["user_id__exact", "vendor_id__exact", "conversation__key__exact"]
@@ -41,7 +59,7 @@ class InboundSmsAdmin(NamedAdmin[InboundSms], PhonesAdmin[InboundSms], FactAdmin
         ("When", {"fields": ("received_at", "next_at", "settled_at", "attempts")}),
         ("At the vendor", {"fields": ("account", "vendor_id")}),
     )
-    actions = ["try_again"]
+    actions = ["try_again", "close"]
 
     @admin.display(description="Received", ordering="received_at")
     def received(self, sms: InboundSms) -> SafeString | str:
@@ -68,3 +86,7 @@ class InboundSmsAdmin(NamedAdmin[InboundSms], PhonesAdmin[InboundSms], FactAdmin
         chosen = list(texts)
         self.log_all(request, [sms for sms in chosen if sms.state in LOST], "Tried again.")
         self.tell(request, again([sms.pk for sms in chosen]), "Tried again", selected=len(chosen))
+
+    @admin.action(description="Close what found no conversation or was given up", permissions=["act"])
+    def close(self, request: HttpRequest, texts: QuerySet[Any]) -> HttpResponse | None:
+        return decide(self, request, texts, CLOSE)

@@ -1,8 +1,10 @@
-"""The admin's sidebar: what somebody may see, in three groups."""
+"""The admin's sidebar: what somebody may see, in four groups."""
 
 from typing import Any
 
-from django.contrib.auth.models import User
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
@@ -10,6 +12,7 @@ from django.urls import reverse
 from notifier.models import ChatApp, Conversation, Hook, InboxEvent, ListenedEvent, Message
 from smsbridge.models import (
     Bridge,
+    ConsentEvent,
     Contact,
     InboundSms,
     Lease,
@@ -29,6 +32,7 @@ GROUPS: dict[str, list[tuple[str, str, type[Model]]]] = {
         ("Notices", "notifications", Notice),
         ("Contacts", "contacts", Contact),
         ("Opt-outs", "block", OptOut),
+        ("Consent ledger", "menu_book", ConsentEvent),
     ],
     "Chat": [
         ("Conversations", "forum", Conversation),
@@ -43,21 +47,24 @@ GROUPS: dict[str, list[tuple[str, str, type[Model]]]] = {
         ("Vendor accounts", "storefront", VendorAccount),
         ("Hooks", "webhook", Hook),
         ("Chat apps", "apps", ChatApp),
-        ("Users of this admin", "person", User),
+    ],
+    "Admin": [
+        ("Users", "person", User),
+        ("Roles", "group", Group),
+        ("Audit", "history", LogEntry),
+        ("Logins", "login", AccessLog),
+        ("Failed logins", "gpp_bad", AccessFailureLog),
+        ("Lock-outs", "lock", AccessAttempt),
     ],
 }
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups as the admin's theme wants them, without what this person may not see."""
-    return [
-        {
-            "title": title,
-            "separator": title != "SMS",
-            "items": [_item(*entry) for entry in entries if _may_see(request, entry[2])],
-        }
-        for title, entries in GROUPS.items()
-    ]
+    seen = {
+        title: [_item(*entry) for entry in entries if _may_see(request, entry[2])] for title, entries in GROUPS.items()
+    }
+    return [{"title": title, "separator": title != "SMS", "items": items} for title, items in seen.items() if items]
 
 
 def _item(title: str, icon: str, model: type[Model]) -> dict[str, Any]:

@@ -9,12 +9,15 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import BooleanRadioFilter, RelatedDropdownFilter
 
-from notifier.admin_base import SettingsAdmin, TabularInline, badge, link, related
+from notifier.admin_base import NOTHING, SettingsAdmin, TabularInline, badge, link, related, table
 from notifier.forms import CheckedForm, PhoneField
 from notifier.services.validation import Problems
+from smsbridge.keywords import Meaning
 from smsbridge.models import Number, Pool
 from smsbridge.phones import to_e164
+from smsbridge.segments import measure
 from smsbridge.services.accounts import forget_accounts
+from smsbridge.services.answering import wording
 from smsbridge.services.validation import problems_of
 
 
@@ -60,8 +63,18 @@ class NumbersInline(TabularInline[Number, Pool]):
 @admin.register(Pool)
 class PoolAdmin(SettingsAdmin[Pool]):
     list_display = ["name", "numbers_in_it", "numbers_in_use", "conversations"]
-    fields = ("name", "see")
-    readonly_fields = ("see",)
+    fieldsets = (
+        (None, {"fields": ("name", "see")}),
+        (
+            "Answers to keywords",
+            {
+                "fields": ("stop_answer", "start_answer", "help_answer", "answered"),
+                "description": "Say who you are, and how to come back or to stop. The confirmation of a STOP must not "
+                "advertise anything. An answer to HELP should name how to reach you.",
+            },
+        ),
+    )
+    readonly_fields = ("see", "answered")
     search_fields = ["name"]
     inlines = [NumbersInline]
 
@@ -91,6 +104,14 @@ class PoolAdmin(SettingsAdmin[Pool]):
     @admin.display(description="Conversations now", ordering="live")
     def conversations(self, pool: Any) -> int:
         return int(pool.live)
+
+    @admin.display(description="What is answered to English words")
+    def answered(self, pool: Pool) -> SafeString | str:
+        rows = []
+        for meaning in Meaning if pool.pk else ():
+            text = wording(pool.pk, meaning, "en")
+            rows.append([meaning.upper(), text, measure(text).count])
+        return table(["Keyword", "Answer", "SMS"], rows, none=NOTHING)
 
     @admin.display(description="See also")
     def see(self, pool: Pool) -> SafeString | str:

@@ -1,14 +1,20 @@
 """Texts that went out, with their whole history, and the decisions that led to them or not."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from notifier.admin_base import NOTHING, FactAdmin, badge, in_full, link, table, when, with_reason
+from smsbridge.admin.deciding import Decision, WantsDecision, closing, decide
 from smsbridge.admin.who import NamedAdmin, PhonesAdmin
 from smsbridge.models import Notice, OutboundSms
+from smsbridge.services import deciding
 
 State = OutboundSms.State
 STATE_COLOURS = {
@@ -25,6 +31,42 @@ STATE_COLOURS = {
 NOTICE_COLOURS = {"waiting": "info", "in_sms": "success", "skipped": "warning"}
 
 
+class OpenTexts(WantsDecision):
+    states = deciding.WANTS_DECISION
+
+
+def _means_sending(texts: Sequence[OutboundSms]) -> list[str]:
+    perhaps = sum(sms.state == State.UNCERTAIN for sms in texts)
+    twice = f"Perhaps sent: {perhaps}. These people may get the same words twice; look into the vendor's log first."
+    return [
+        *([twice] if perhaps else []),
+        "What they tell is asked about anew: who has read it meanwhile, or does not want texts, is not texted.",
+        f"Up to {sum(sms.segments for sms in texts)} parts are paid for again.",
+        'These texts become "closed by an operator"; the new ones are rows of their own.',
+    ]
+
+
+SEND_AGAIN = Decision(
+    action="send_again",
+    question="Send these texts again?",
+    meaning=_means_sending,
+    act=lambda ids, who, why: deciding.send_again(ids, who),
+    done="Sent again",
+    states=deciding.OPEN,
+    command="send_again",
+)
+CLOSE = closing(
+    what="texts",
+    meaning=[
+        "Nobody is texted: what they tell is not sent again.",
+        'They become "closed by an operator". If a receipt says later that one was delivered, it says so.',
+    ],
+    act=deciding.close,
+    states=deciding.OPEN,
+    command="close_sms",
+)
+
+
 @admin.register(OutboundSms)
 class OutboundSmsAdmin(NamedAdmin[OutboundSms], PhonesAdmin[OutboundSms], FactAdmin[OutboundSms]):
     list_display = [
@@ -33,7 +75,9 @@ class OutboundSmsAdmin(NamedAdmin[OutboundSms], PhonesAdmin[OutboundSms], FactAd
     ]
     list_display_links = ["created"]
     list_filter = [
+        OpenTexts,
         ("state", ChoicesDropdownFilter),
+        ("purpose", ChoicesDropdownFilter),
         ("bridge", RelatedDropdownFilter),
         ("account", RelatedDropdownFilter),
     ]
@@ -44,11 +88,20 @@ class OutboundSmsAdmin(NamedAdmin[OutboundSms], PhonesAdmin[OutboundSms], FactAd
     number_fields = ("number__e164",)
     ordering = ["-id"]  # ids begin with the time
     fieldsets = (
-        (None, {"fields": ("in_words", "reason", "code", "text_in_full", "notices_table")}),
+        (None, {"fields": ("in_words", "purpose", "reason", "code", "text_in_full", "notices_table")}),
         ("Who and where", {"fields": ("who", "phone", "number", "conversation", "bridge", "account")}),
-        ("When", {"fields": ("due_at", "created_at", "next_at", "sent_at", "settled_at", "attempts")}),
+        ("When", {"fields": ("due_at", "created_at", "next_at", "sent_at", "settled_at", "attempts", "lookups")}),
         ("At the vendor", {"fields": ("vendor_id", "segments", "encoding", "price", "introduces", "history")}),
     )
+    actions = ["send_again", "close"]
+
+    @admin.action(description="Send again what was given up, perhaps sent or not delivered", permissions=["act"])
+    def send_again(self, request: HttpRequest, texts: QuerySet[Any]) -> HttpResponse | None:
+        return decide(self, request, texts, SEND_AGAIN)
+
+    @admin.action(description="Close what was given up, perhaps sent or not delivered", permissions=["act"])
+    def close(self, request: HttpRequest, texts: QuerySet[Any]) -> HttpResponse | None:
+        return decide(self, request, texts, CLOSE)
 
     @admin.display(description="Created", ordering="created_at")
     def created(self, sms: OutboundSms) -> SafeString | str:

@@ -1,4 +1,4 @@
-"""Contacts, and phones that must not be texted."""
+"""Contacts: whom we text, and by what phone."""
 
 from typing import Any
 
@@ -12,10 +12,9 @@ from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 from notifier.admin_base import when
 from notifier.forms import ModelForm, PhoneField
 from smsbridge.admin.who import PhonesAdmin, typed_phone
-from smsbridge.models import Contact, OptOut
+from smsbridge.models import Contact
 from smsbridge.services import contacts
-
-OPERATOR = "operator"
+from smsbridge.zones import zone_named
 
 
 class PhoneForm(ModelForm):
@@ -42,11 +41,19 @@ class ContactForm(PhoneForm):
 
     class Meta:
         model = Contact
-        fields = ("chat_app", "user_id", "name", "phone", "custom")
+        fields = ("chat_app", "user_id", "name", "phone", "time_zone", "custom")
         help_texts = {
             "name": "As texts say it.",
+            "time_zone": "For quiet hours: its IANA name, such as Europe/Zurich. Empty: where the phone is from.",
             "custom": "Everything else that was told of him; templates may use it, such as <%= sender.city %>.",
         }
+
+    def clean_time_zone(self) -> str:
+        written: str = self.cleaned_data["time_zone"].strip()
+        known = zone_named(written)
+        if written and not known:
+            raise forms.ValidationError("There is no such time zone: write its IANA name, such as Europe/Zurich.")
+        return known
 
 
 class SourceFilter(DropdownFilter):
@@ -63,7 +70,7 @@ class SourceFilter(DropdownFilter):
 @admin.register(Contact)
 class ContactAdmin(PhonesAdmin[Contact]):
     form = ContactForm
-    list_display = ["__str__", "user_id", "masked_phone", "chat_app", "told_by", "told_at"]
+    list_display = ["who", "user_id", "masked_phone", "chat_app", "told_by", "told_at"]
     list_filter = [SourceFilter, ("chat_app", RelatedDropdownFilter)]
     list_select_related = ["chat_app"]
     defer_in_lists = ("custom", "chat_app__secrets")
@@ -72,7 +79,7 @@ class ContactAdmin(PhonesAdmin[Contact]):
     ordering = ["-id"]
 
     def get_fields(self, request: HttpRequest, obj: Contact | None = None) -> Any:
-        fields = ["chat_app", "user_id", "name", "phone", "custom"]
+        fields = ["chat_app", "user_id", "name", "phone", "time_zone", "custom"]
         return fields if obj is None else [*fields, "told_by", "fetched_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Contact | None = None) -> Any:
@@ -82,6 +89,10 @@ class ContactAdmin(PhonesAdmin[Contact]):
         obj.source, obj.fetched_at = contacts.ADMIN, timezone.now()
         super().save_model(request, obj, form, change)
 
+    @admin.display(description="Contact", ordering="name")
+    def who(self, contact: Contact) -> str:
+        return contact.name or contact.user_id
+
     @admin.display(description="Source", ordering="source")
     def told_by(self, contact: Contact) -> str:
         return "entered here" if contact.source == contacts.ADMIN else contact.source
@@ -89,35 +100,3 @@ class ContactAdmin(PhonesAdmin[Contact]):
     @admin.display(description="Told", ordering="fetched_at")
     def told_at(self, contact: Contact) -> SafeString | str:
         return when(contact.fetched_at)
-
-
-class OptOutForm(PhoneForm):
-    class Meta:
-        model = OptOut
-        fields = ("phone", "note")
-        help_texts = {
-            "note": "Why, for whoever looks at it later.",
-        }
-
-
-@admin.register(OptOut)
-class OptOutAdmin(PhonesAdmin[OptOut]):
-    form = OptOutForm
-    list_display = ["masked_phone", "since_when", "source", "note"]
-    search_fields = ["note"]
-    search_help_text = "A whole phone number, or part of a note."
-    ordering = ["-id"]
-
-    def get_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
-        return ["phone", "note"] if obj is None else ["phone", "since", "source", "note"]
-
-    @admin.display(description="Since", ordering="since")
-    def since_when(self, optout: OptOut) -> SafeString | str:
-        return when(optout.since)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: OptOut, form: Any, change: bool) -> None:
-        obj.source = OPERATOR
-        super().save_model(request, obj, form, change)

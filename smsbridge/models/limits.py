@@ -30,7 +30,10 @@ class Pace(models.Model):
 
 
 class DailyUse(models.Model):
-    """How much of a cap or budget a day (UTC) has used. `key` is a phone, a conversation's key or empty."""
+    """How much of a cap or budget a day (UTC) has used.
+
+    `key` is a phone, a conversation's primary key, or empty; with `used up` it is the budget that was used up that day.
+    """
 
     class Kind(models.TextChoices):
         PHONE = "phone", "texts to a phone"

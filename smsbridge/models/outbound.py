@@ -62,6 +62,7 @@ class OutboundSms(models.Model):
     attempts = models.SmallIntegerField(default=0)
     lookups = models.SmallIntegerField(default=0, db_default=0, help_text="How often the vendor was asked about it.")
     trace = models.BigIntegerField(null=True, help_text="The event that led to it, as logs name it.")
+    read_at = models.DateTimeField(null=True, help_text="What was edited since is not in it, and is composed anew.")
     vendor_id = models.CharField(max_length=120, null=True)
     reason = models.TextField(blank=True)
     code = models.CharField(max_length=40, blank=True)

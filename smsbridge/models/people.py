@@ -32,7 +32,8 @@ class Contact(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.user_id
+        """The key alone: the audit keeps it for ever, and must not keep whose contact it was."""
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class OptOut(models.Model):
@@ -88,7 +89,10 @@ class Lease(models.Model):
     linked_at = models.DateTimeField(help_text="Since when the number stands for this conversation.")
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField()
-    introduced_by = models.ForeignKey(OutboundSms, models.SET_NULL, null=True, related_name="+", db_index=False)
+    # No constraint: each text that is forgotten would be looked for among all leases, and an index costs each new link.
+    introduced_by = models.ForeignKey(
+        OutboundSms, models.SET_NULL, null=True, related_name="+", db_index=False, db_constraint=False
+    )
 
     class Meta:
         verbose_name = "number assignment"
@@ -99,4 +103,5 @@ class Lease(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.number} for {self.conversation}"
+        """The key alone, as a contact's: a conversation's title may name people."""
+        return f"{self._meta.verbose_name} {self.pk}"

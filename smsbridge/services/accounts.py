@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
@@ -12,9 +12,11 @@ from django.conf import settings
 from django.db.models import Model
 
 from smsbridge.models import Bridge, Number, VendorAccount
+from smsbridge.phones import country_of
 from smsbridge.templating import Template, compile_template
 from smsbridge.vendors.base import AccountConfig, Vendor
 from smsbridge.vendors.registry import make_vendor
+from smsbridge.zones import Window
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,10 @@ _Live = TypeVar("_Live")
 
 @dataclass(frozen=True, slots=True)
 class LiveAccount:
-    """A vendor account ready for use. With a `problem` nothing can be sent by it; what comes in is still verified."""
+    """A vendor account ready for use. With a `problem` nothing can be sent by it; what comes in is still verified.
+
+    The paces are of all its numbers together and of each of them; None: as fast as it goes.
+    """
 
     id: int
     slug: str
@@ -34,13 +39,32 @@ class LiveAccount:
     vendor: Vendor
     status_url: str
     problem: str = ""
+    segments_per_second: float | None = None
+    number_segments_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one day (UTC) may use: texts to a phone, texts about a conversation, segments in all. None: no limit.
+
+    Over the budget the bridge is paused if it `stops`, else it waits for the next day.
+    """
+
+    phone: int | None
+    conversation: int | None
+    budget: int | None
+    stops: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LiveBridge:
-    """A bridge with its policy, its compiled templates and the numbers it may hand out."""
+    """A bridge with its policy, its compiled templates and the numbers it may hand out.
+
+    `countries` are those that are texted, None for all; `quiet` and `limits` are None where there are none.
+    """
 
     id: int
+    name: str
     hook: int
     chat_app: int
     app_name: str
@@ -55,6 +79,9 @@ class LiveBridge:
     waits_for_number: bool
     max_age: timedelta
     region: str | None
+    countries: frozenset[str] | None
+    quiet: Window | None
+    limits: Limits | None
     numbers: tuple[int, ...]
 
 
@@ -136,14 +163,14 @@ def webhook_url(account: str, kind: str) -> str:
 
 def _read() -> _Kept:
     numbers = list(Number.objects.order_by("pk"))
-    pools: dict[int | None, list[int]] = {}
+    pools: dict[int | None, list[Number]] = {}
     for number in numbers:
         if number.active:
-            pools.setdefault(number.pool_id, []).append(number.pk)
+            pools.setdefault(number.pool_id, []).append(number)
     account_rows = list(VendorAccount.objects.all())
     bridge_rows = list(Bridge.objects.select_related("hook__chat_app"))
     accounts = _usable(account_rows, _account)
-    bridges = _usable(bridge_rows, lambda bridge: _bridge(bridge, tuple(pools.get(bridge.pool_id, ()))))
+    bridges = _usable(bridge_rows, lambda bridge: _bridge(bridge, pools.get(bridge.pool_id, [])))
     return _Kept(
         accounts,
         bridges,
@@ -169,12 +196,22 @@ def _account(account: VendorAccount) -> LiveAccount:
     problem = " ".join(vendor.configured())
     if problem:
         log.error("Texts of the vendor account %s are held back: %s", account, problem)
-    return LiveAccount(account.pk, account.slug, account.paused, vendor, webhook_url(account.slug, "status"), problem)
+    return LiveAccount(
+        account.pk,
+        account.slug,
+        account.paused,
+        vendor,
+        webhook_url(account.slug, "status"),
+        problem,
+        segments_per_second=account.segments_per_second,
+        number_segments_per_second=account.number_segments_per_second,
+    )
 
 
-def _bridge(bridge: Bridge, numbers: tuple[int, ...]) -> LiveBridge:
+def _bridge(bridge: Bridge, numbers: Sequence[Number]) -> LiveBridge:
     return LiveBridge(
         id=bridge.pk,
+        name=bridge.name,
         hook=bridge.hook_id,
         chat_app=bridge.hook.chat_app_id,
         app_name=bridge.hook.chat_app.name,
@@ -189,5 +226,30 @@ def _bridge(bridge: Bridge, numbers: tuple[int, ...]) -> LiveBridge:
         waits_for_number=bridge.when_exhausted == Bridge.WhenExhausted.WAIT,
         max_age=bridge.max_age,
         region=bridge.region or None,
-        numbers=numbers,
+        countries=countries_of(bridge, numbers),
+        quiet=quiet_hours(bridge),
+        limits=_limits(bridge),
+        numbers=tuple(number.pk for number in numbers),
     )
+
+
+def countries_of(bridge: Bridge, numbers: Iterable[Number]) -> frozenset[str] | None:
+    """The countries (ISO 3166) that a bridge texts, None for all; by its own list, else those of its active numbers.
+
+    Numbers of no country, such as +883, add none.
+    """
+    listed = [word.strip().upper() for word in bridge.countries.split(",") if word.strip()]
+    if "*" in listed:
+        return None
+    return frozenset(listed or filter(None, (country_of(number.e164) for number in numbers)))
+
+
+def quiet_hours(bridge: Bridge) -> Window | None:
+    """None without both ends, or if they are the same."""
+    starts, ends = bridge.quiet_from, bridge.quiet_until
+    return Window(starts, ends) if starts is not None and ends is not None and starts != ends else None
+
+
+def _limits(bridge: Bridge) -> Limits | None:
+    caps = (bridge.phone_cap, bridge.conversation_cap, bridge.daily_budget)
+    return None if caps == (None, None, None) else Limits(*caps, bridge.over_budget == Bridge.OverBudget.STOP)

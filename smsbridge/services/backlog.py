@@ -1,19 +1,23 @@
 """What has gone wrong with single events and texts and waits for a person, and what should have been done by now."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
-from django.db.models import Min, Model, QuerySet
+from django.conf import settings
 
 from notifier.models import InboxEvent, ListenedEvent, ReceiptCheck
 from notifier.services.findings import Finding, good, note, wrong
-from notifier.sql import database_now
-from smsbridge.models import InboundSms, Notice, OutboundSms
-
-#: seconds after which work that is due counts as forgotten: far above any sweep and claim
-LATE_SECONDS = 120
+from smsbridge.models import InboundSms, OutboundSms
+from smsbridge.services.overdue import overdue
 
 _CHECKS = "See why with `manage.py retry_checks --dry-run`, correct that, and run `manage.py retry_checks`."
+_TEXTS = (
+    "See why with `manage.py send_again --state dead --dry-run`; then `send_again` or `close_sms`, or in the admin."
+)
+_PERHAPS = (
+    "They may have been sent: compare with the vendor's log, then `manage.py close_sms --state uncertain`, or"
+    " `send_again`, after which a person may get one twice; or decide one by one in the admin."
+)
+_REPLIES = "Read them in the admin; then `manage.py retry_replies`, or `close_replies`."
 _ADMIN = "Look at them in the admin: each says why, and can be tried again there."
 
 
@@ -24,17 +28,22 @@ def backlog_findings() -> Iterable[Finding]:
     yield from _overdue()
 
 
+def decisions() -> Iterable[tuple[str, int]]:
+    """How many of each kind wait for a person's decision."""
+    kinds = ("events", "checks", "listened events", "texts dead", "texts uncertain", "replies unrouted", "replies dead")
+    return [(kind, count) for kind, (_, count, _) in zip(kinds, _counts(), strict=True)]
+
+
 def _counts() -> list[tuple[str, int, str]]:
     outbound = OutboundSms.objects.filter
-    compare = "They may have been sent: compare with the vendor's log, and settle them in the admin."
     return [
         ("Events that could not be read", InboxEvent.objects.filter(state=InboxEvent.State.FAILED).count(), _ADMIN),
         ("Checks that were given up", ReceiptCheck.objects.filter(due_at=None).count(), _CHECKS),
         ("Listened events given up", ListenedEvent.objects.filter(state=ListenedEvent.State.DEAD).count(), _ADMIN),
-        ("Texts given up", outbound(state=OutboundSms.State.DEAD).count(), _ADMIN),
-        ("Texts perhaps sent", outbound(state=OutboundSms.State.UNCERTAIN).count(), compare),
-        ("Replies of unknown conversations", _inbound(InboundSms.State.UNROUTED), "Read them in the admin."),
-        ("Replies that could not be posted", _inbound(InboundSms.State.DEAD), _ADMIN),
+        ("Texts given up", outbound(state=OutboundSms.State.DEAD).count(), _TEXTS),
+        ("Texts perhaps sent", outbound(state=OutboundSms.State.UNCERTAIN).count(), _PERHAPS),
+        ("Replies of unknown conversations", _inbound(InboundSms.State.UNROUTED), _REPLIES),
+        ("Replies that could not be posted", _inbound(InboundSms.State.DEAD), _REPLIES),
     ]
 
 
@@ -43,33 +52,11 @@ def _inbound(state: str) -> int:
 
 
 def _overdue() -> Iterable[Finding]:
-    now = database_now()
-    late = [(what, (now - oldest).total_seconds()) for what, oldest in _oldest() if oldest is not None]
-    late = [(what, seconds) for what, seconds in late if seconds > LATE_SECONDS]
-    for what, seconds in late:
-        yield wrong(f"{what} wait since {_rounded(seconds)}.", "Start a worker, or read its log.")
+    late = [(row, seconds) for row, seconds in overdue() if seconds > settings.OVERDUE_SECONDS]
+    for row, seconds in late:
+        yield wrong(f"{row.what} wait since {_rounded(seconds)}.", "Start a worker, or read its log.")
     if not late:
         yield good("No work is overdue.")
-
-
-def _oldest() -> list[tuple[str, datetime | None]]:
-    """Since when the oldest row of each stage is due. What a pause or a disabled hook holds back is not late."""
-    texts = OutboundSms.objects.exclude(account__paused=True).exclude(bridge__paused=True)
-    texts = texts.exclude(bridge__hook__chat_app__paused=True)
-    notices = Notice.objects.filter(state="waiting").exclude(bridge__paused=True)
-    return [
-        ("Events", _first(InboxEvent.objects.filter(state=InboxEvent.State.WAITING), "received_at")),
-        ("Checks", _first(ReceiptCheck.objects.exclude(hook__enabled=False), "due_at")),
-        ("Listened events", _first(ListenedEvent.objects.filter(state="waiting"), "next_at")),
-        ("Notices", _first(notices.exclude(bridge__hook__chat_app__paused=True), "next_at")),
-        ("Texts", _first(texts.filter(state__in=["ready", "sending"]), "next_at")),
-        ("Replies", _first(InboundSms.objects.filter(state="waiting"), "next_at")),
-    ]
-
-
-def _first(rows: QuerySet[Model], moment: str) -> datetime | None:
-    oldest: datetime | None = rows.aggregate(oldest=Min(moment))["oldest"]
-    return oldest
 
 
 def _rounded(seconds: float) -> str:

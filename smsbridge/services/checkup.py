@@ -7,6 +7,7 @@ from django.db import DatabaseError
 
 from notifier.services.chat_findings import chat_findings
 from notifier.services.findings import Finding, Level, wrong
+from notifier.services.heartbeats import worker_findings
 from notifier.services.infrastructure import (
     broker_findings,
     database_findings,
@@ -30,6 +31,7 @@ def checkup(*, offline: bool) -> Iterator[Finding]:
     if not any(finding.level is Level.WRONG for finding in database):
         yield from _safely(lambda: chat_findings(offline=offline))
         yield from _safely(lambda: sms_findings(offline=offline))
+        yield from _safely(worker_findings)
         yield from _safely(backlog_findings)
 
 

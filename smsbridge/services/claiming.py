@@ -9,6 +9,7 @@ from django.conf import settings
 
 from notifier.services.hooks import LiveHook, hooks_with
 from notifier.sql import Ids, Rows, fetch, moment, run, try_lock
+from notifier.takeovers import count_taken_over, taken_over
 from smsbridge.services.accounts import LiveBridge, live_bridges
 
 _LOCK = 7_405_001  # an advisory lock's key: claims take turns, so that a digest is not split between workers
@@ -48,12 +49,13 @@ def claim_due(claim: uuid.UUID, limit: int, of: dict[int, Working]) -> list[int]
         "update smsbridge_notice set claim = %(claim)s, next_at = {now+lasts}, attempts = attempts + 1"
         " where id in (select n.id from smsbridge_notice n where n.state = 'waiting' and n.next_at <= {now}"
         "   and n.bridge_id {in:bridges} order by n.next_at limit %(limit)s {lock:n})"
-        " returning id, bridge_id, conversation_id, user_id",
+        f" returning id, bridge_id, conversation_id, user_id, {taken_over('smsbridge_notice')}",
         claim=claim,
         lasts=settings.CLAIM_SECONDS,
         limit=limit,
         bridges=Ids("bigint", sorted(of)),
     )
+    first = count_taken_over("compose", first)
     digests = [row for row in first if of[row[1]].bridge.digest]
     more = _more_of({row[1:] for row in digests})
     put_back = _too_many(more, len(first))
@@ -105,12 +107,12 @@ def _claim_groups(claim: uuid.UUID, groups: Sequence[tuple[Any, ...]]) -> list[i
         " where id in (select n.id from smsbridge_notice n join {rows:together} on n.bridge_id = together.bridge_id"
         "   and n.conversation_id = together.conversation_id and n.user_id = together.user_id"
         "   where n.state = 'waiting' and n.next_at <= {now} {lock:n})"
-        " returning id",
+        f" returning id, {taken_over('smsbridge_notice')}",
         claim=claim,
         lasts=settings.CLAIM_SECONDS,
         together=Rows(_GROUP, groups),
     )
-    return [id_ for (id_,) in rows]
+    return [id_ for (id_,) in count_taken_over("compose", rows)]
 
 
 def prolong(claim: uuid.UUID, notices: Sequence[int]) -> None:

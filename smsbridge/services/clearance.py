@@ -2,93 +2,114 @@
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from notifier.services.hooks import LiveHook, hooks_with
-from notifier.sql import Ids, Rows, fetch, moment, uuid_of
-from smsbridge.services import withdrawing
-from smsbridge.services.accounts import (
-    LiveAccount,
-    LiveBridge,
-    forget_accounts,
-    held_accounts,
-    held_bridges,
-    live_accounts,
-    live_bridges,
-    live_numbers,
-)
+from notifier.services.hooks import hooks_with
+from notifier.sql import Ids, Rows, fetch, uuid_of
+from smsbridge.services import breaker, caps, courtesy, pacing, queue, withdrawing
+from smsbridge.services.accounts import forget_accounts, live_accounts, live_bridges, live_numbers
+from smsbridge.services.caps import Taken, Turn
+from smsbridge.services.courtesy import Due
 from smsbridge.services.outcomes import Flight
+from smsbridge.services.queue import Ready, due
 from smsbridge.vendors.base import OutgoingSms
 
 
-def claim(limit: int) -> list[Flight]:
-    """Move due texts to `sending`, each tested once more in that very statement; withdraw those that fail the test."""
-    token, claimed_at = uuid.uuid4(), time.monotonic()
-    with transaction.atomic():
-        due = _due(limit)
-        if not due:
-            return []
-        ids, facts = _usable(due), held_back(moment(due[0][4]))
-        rows = _to_sending(token, ids, facts)
-        if len(rows) < len(ids):
-            taken = {uuid_of(row[0]) for row in rows}
-            withdrawing.sort_out([id_ for id_ in ids if id_ not in taken], facts)
-        # Before the commit: a row of which no flight can be made must not stay in `sending`.
-        return [_flight(token, row, live_accounts()[row[1]], claimed_at) for row in rows]
+def claim(limit: int, silent: Collection[int] = ()) -> list[Flight]:
+    """Move due texts to `sending`, each tested once more in that very statement; withdraw those that fail the test.
 
-
-#: nothing that was made before it for the same thread on a phone is still to be sent
-_IS_FIRST = (
-    "s.id = (select e.id from smsbridge_outboundsms e where e.phone = s.phone and e.number_id = s.number_id"
-    " and e.state in ('ready', 'sending') and coalesce(e.bridge_id, 0) = coalesce(s.bridge_id, 0)"
-    " order by e.id limit 1)"
-)
-
-
-def _due(limit: int) -> list[tuple[Any, ...]]:
-    """Due texts, of each thread on a phone only the oldest: what was said first arrives first.
-
-    What is held back is not even looked at: a backlog that cannot be sent does not stand in the way of what can.
+    None of the accounts `silent`.
     """
-    return fetch(
-        "select s.id, s.account_id, s.number_id, s.bridge_id, {now} from smsbridge_outboundsms s"
-        f" where s.state = 'ready' and s.next_at <= {{now}} and not ({withdrawing.HELD}) and {_IS_FIRST}"
-        " order by s.next_at limit %(limit)s {lock:s}",
-        limit=limit,
-        **_held(),
-    )
+    claimed_at = time.monotonic()
+    pacing.settle()
+    candidates, stand_in = queue.paced_candidates(limit, silent) if pacing.paced() else ([], False)
+    granted = pacing.take(candidates, stand_in=stand_in)
+    try:
+        with transaction.atomic():
+            turn = caps.take_turn()
+            ready = _ready(limit, list(granted), silent, turn)
+            flights = _cleared(turn, ready, claimed_at)
+            left = {flight.id for flight in flights}
+            owed = _unasked(ready, left - granted.keys())
+    except BaseException:
+        pacing.give_back(granted.values())
+        raise
+    # Once it is committed nothing may fail: flights that are not returned are texts that nobody sends.
+    pacing.give_back(charges for id_, charges in granted.items() if id_ not in left)
+    pacing.owe(owed)
+    if not flights:
+        pacing.settle()
+    return flights
 
 
-def _held() -> dict[str, Ids]:
-    """What `withdrawing.HELD` needs to know."""
-    bridges = live_bridges()
-    hooks = hooks_with([bridge.hook for bridge in bridges.values()])
-    return {"held": Ids("bigint", held_accounts()), "unusable": _unusable(bridges, hooks)}
+def _ready(limit: int, granted: Sequence[uuid.UUID], silent: Collection[int], turn: Turn) -> list[Ready]:
+    """At most `limit` texts, locked: first those that try whether their vendor works again."""
+    ready = _admitted(queue.probes(limit, silent, turn.others))
+    ready += queue.lock(granted[: limit - len(ready)], silent, turn.others)
+    return ready + due(limit - len(ready), silent, turn.others)
 
 
-def _unusable(bridges: Mapping[int, LiveBridge], hooks: Mapping[int, LiveHook]) -> Ids:
-    """Bridges that cannot work, by themselves or by their hook."""
-    return Ids("bigint", [*held_bridges(), *(id_ for id_, bridge in bridges.items() if bridge.hook not in hooks)])
+def _cleared(turn: Turn, ready: Sequence[Ready], claimed_at: float) -> list[Flight]:
+    """Those of these texts that pass all tests, now in `sending`."""
+    if not ready:
+        return []
+    token, now = uuid.uuid4(), ready[0].now
+    ids, facts = _courteous(_usable(ready), now), held_back(now)
+    rows = _to_sending(token, ids, facts)
+    if len(rows) < len(ids):
+        taken = {uuid_of(row[0]) for row in rows}
+        withdrawing.sort_out([id_ for id_ in ids if id_ not in taken], facts)
+    over = _beyond_limits(turn, token, rows, now)
+    probing = {one.account for one in ready if one.probes}
+    # Before the commit: a row of which no flight can be made must not stay in `sending`.
+    flights = [_flight(token, row, claimed_at, probing) for row in rows if uuid_of(row[0]) not in over]
+    breaker.hand_back(probing - {flight.account.id for flight in flights})
+    return flights
 
 
-def _usable(due: Sequence[tuple[Any, ...]]) -> list[uuid.UUID]:
+def _admitted(probes: Sequence[Ready]) -> list[Ready]:
+    """Those whose account no other worker tries meanwhile."""
+    taken = breaker.take_probes({one.account for one in probes}) if probes else set()
+    return [one for one in probes if one.account in taken]
+
+
+def _unasked(ready: Sequence[Ready], left: Collection[uuid.UUID]) -> list[pacing.Charges]:
+    """What those of these texts owe that left without asking their pace."""
+    paced = set(pacing.paced())
+    return [pacing.charges(one.paced) for one in ready if one.account in paced and one.id in left]
+
+
+def _usable(ready: Sequence[Ready]) -> list[Ready]:
     """Those whose account, number and bridge are known here; another process may have learnt of new ones first."""
-    if not all(map(_is_known, due)):
+    if not all(map(_is_known, ready)):
         forget_accounts()
-    known = [row for row in due if _is_known(row)]
-    if len(known) < len(due):
-        withdrawing.hold([uuid_of(row[0]) for row in due if not _is_known(row)])
-    return [uuid_of(row[0]) for row in known]
+    known = [one for one in ready if _is_known(one)]
+    if len(known) < len(ready):
+        withdrawing.hold([one.id for one in ready if not _is_known(one)])
+    return known
 
 
-def _is_known(row: tuple[Any, ...]) -> bool:
-    _, account, number, bridge, _ = row
-    return account in live_accounts() and number in live_numbers() and (bridge is None or bridge in live_bridges())
+def _courteous(ready: Sequence[Ready], now: datetime) -> list[uuid.UUID]:
+    """Those that may leave at this hour and to this country; the others are withdrawn."""
+    texts = [Due(one.id, one.bridge, one.country, one.zones, one.phone) for one in ready]
+    withheld = courtesy.withhold(texts, now)
+    return [text.id for text in texts if text.id not in withheld]
+
+
+def _beyond_limits(turn: Turn, token: uuid.UUID, rows: Sequence[tuple[Any, ...]], now: datetime) -> set[uuid.UUID]:
+    """Those of the rows now in `sending` that a cap or budget does not allow: they are withdrawn after all."""
+    taken = [Taken(uuid_of(row[0]), row[3], row[7]) for row in rows if row[3] in turn.ours]
+    return caps.count(turn, token, taken, now) if taken else set()
+
+
+def _is_known(one: Ready) -> bool:
+    known = one.account in live_accounts() and one.number in live_numbers()
+    return known and (one.bridge is None or one.bridge in live_bridges())
 
 
 def _to_sending(token: uuid.UUID, ids: Sequence[uuid.UUID], facts: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -111,18 +132,18 @@ def held_back(now: datetime) -> dict[str, Any]:
     bridges = live_bridges()
     hooks = hooks_with([bridge.hook for bridge in bridges.values()])
     usable = [bridge for bridge in bridges.values() if bridge.hook in hooks]
+    ages = [(0, withdrawing.ANSWER_MAX_AGE), *((b.id, b.max_age) for b in bridges.values())]
     ends = [(b.id, rank) for b in usable for rank in (0, 1, 2) if rank not in hooks[b.hook].ranks]
     return {
-        "unusable": _unusable(bridges, hooks),
+        "unusable": Ids("bigint", queue.unusable(bridges, hooks)),
         "ends": Rows({"bridge_id": "bigint", "rank": "smallint"}, ends),
-        "oldest": Rows(
-            {"bridge_id": "bigint", "due_at": "timestamptz"}, [(b.id, now - b.max_age) for b in bridges.values()]
-        ),
+        "oldest": Rows({"bridge_id": "bigint", "due_at": "timestamptz"}, [(id_, now - age) for id_, age in ages]),
     }
 
 
-def _flight(token: uuid.UUID, row: tuple[Any, ...], account: LiveAccount, claimed_at: float) -> Flight:
-    id_, _, number, _, phone, text, unicode, attempts, dry_run = row
+def _flight(token: uuid.UUID, row: tuple[Any, ...], claimed_at: float, probing: Collection[int]) -> Flight:
+    id_, account_id, number, _, phone, text, unicode, attempts, dry_run = row
+    account = live_accounts()[account_id]
     sms = OutgoingSms(
         sender=live_numbers()[number].e164,
         recipient=phone,
@@ -131,14 +152,6 @@ def _flight(token: uuid.UUID, row: tuple[Any, ...], account: LiveAccount, claime
         unicode=bool(unicode),
         status_url=account.status_url,
     )
-    return Flight(uuid_of(id_), token, account, attempts, sms, claimed_at, dry_run=bool(dry_run))
-
-
-def seconds_to_next() -> float | None:
-    """Of those that wait for an earlier one of their thread nobody knows when they are due."""
-    rows = fetch(
-        f"select s.next_at, {{now}} from smsbridge_outboundsms s where s.state = 'ready'"
-        f" and not ({withdrawing.HELD}) and {_IS_FIRST} order by s.next_at limit 1",
-        **_held(),
+    return Flight(
+        uuid_of(id_), token, account, attempts, sms, claimed_at, dry_run=bool(dry_run), probe=account_id in probing
     )
-    return max((moment(rows[0][0]) - moment(rows[0][1])).total_seconds(), 0.0) if rows else None

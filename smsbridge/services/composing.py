@@ -20,8 +20,10 @@ from notifier.sql import Ids, fetch
 from notifier.traces import trace
 from notifier.transport import Exchange
 from smsbridge.models import Notice
+from smsbridge.services import courtesy
 from smsbridge.services.claiming import NotOurTurnError, prolong, seconds_to_next
 from smsbridge.services.contacts import People, Person, Unavailable, people
+from smsbridge.services.countries import refusal
 from smsbridge.services.gathering import Task, gather
 from smsbridge.services.notices import put_off, skip
 from smsbridge.services.openings import introduce
@@ -114,7 +116,7 @@ def _asked(tasks: Sequence[Task]) -> list[str]:
 
 def _textable(claim: uuid.UUID, tasks: Sequence[Task], found: People) -> list[Task]:
     """Those whose people are known and whose recipient has a phone that may be texted."""
-    ready: list[Task] = []
+    ready: list[tuple[Task, Person]] = []
     skipped: list[tuple[int, str, str]] = []
     waiting: list[tuple[Task, Unavailable]] = []
     opted_out = _opted_out([person.phone for person in found.values() if isinstance(person, Person) and person.phone])
@@ -130,11 +132,13 @@ def _textable(claim: uuid.UUID, tasks: Sequence[Task], found: People) -> list[Ta
             skipped.append((task.notice, Notice.Reason.NO_PHONE, ""))
         elif recipient.phone in opted_out:
             skipped.append((task.notice, Notice.Reason.OPTED_OUT, ""))
+        elif refused := refusal(task.bridge, recipient.phone):
+            skipped.append((task.notice, *refused))
         else:
-            ready.append(task)
+            ready.append((task, recipient))
     skip(claim, skipped)
     _wait(claim, waiting)
-    return ready
+    return courtesy.hold(claim, tasks[0].bridge, ready)
 
 
 def _wait(claim: uuid.UUID, waiting: Sequence[tuple[Task, Unavailable]]) -> None:

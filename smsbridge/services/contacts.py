@@ -1,7 +1,7 @@
 """Contacts: chat users as we may text them, asked for when what we know is too old, written when it changed."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,21 +17,28 @@ from notifier.texts import clean_json, clean_text
 from notifier.transport import Exchange
 from smsbridge.models import Contact
 from smsbridge.phones import to_e164
+from smsbridge.zones import zone_named
 
 log = logging.getLogger(__name__)
 
 ADMIN = "admin"
+#: custom fields that may name a user's time zone, the first that does counts; also within `metadata`, as Layer has it
+_ZONE_FIELDS = ("time_zone", "timezone", "tz")
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is known of a user. `phone` is E.164 or empty; `known` is False when the source does not know him."""
+    """What is known of a user. `phone` is E.164 or empty; `known` is False when the source does not know him.
+
+    `time_zone` is the IANA name of the one that he is in, as far as the source told it.
+    """
 
     user_id: str
     name: str
     phone: str = ""
     custom: dict[str, Any] = field(default_factory=dict)
     known: bool = True
+    time_zone: str = ""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -86,7 +93,8 @@ def _of(hook: LiveHook, users: Collection[str]) -> Q:
 
 
 def _person(contact: Contact) -> Person:
-    return Person(contact.user_id, contact.name or contact.user_id, contact.phone, contact.custom)
+    name = contact.name or contact.user_id
+    return Person(contact.user_id, name, contact.phone, contact.custom, time_zone=contact.time_zone)
 
 
 def _read(user: str, reading: Reading[Identity | None] | None, region: str | None) -> Person | Unavailable:
@@ -94,11 +102,19 @@ def _read(user: str, reading: Reading[Identity | None] | None, region: str | Non
         identity = reading.value
         if identity is None:
             return Person(user, user, known=False)
-        name = clean_text(identity.name)[:255]
-        return Person(user, name or user, to_e164(identity.phone, region) or "", clean_json(dict(identity.custom)))
+        name, custom = clean_text(identity.name)[:255], clean_json(dict(identity.custom))
+        phone = to_e164(identity.phone, region) or ""
+        return Person(user, name or user, phone, custom, time_zone=_zone_in(custom))
     if reading is None:
         return Unavailable("no answer in time", asked=False)
     return Unavailable(reading.reason)
+
+
+def _zone_in(custom: Mapping[str, Any]) -> str:
+    """A name that is no time zone is passed over: then the phone tells."""
+    metadata = custom.get("metadata")
+    places = (custom, metadata) if isinstance(metadata, Mapping) else (custom,)
+    return next(filter(None, (zone_named(place.get(name)) for place in places for name in _ZONE_FIELDS)), "")
 
 
 def _store(hook: LiveHook, people: list[Person], stored: dict[str, Contact]) -> None:
@@ -114,7 +130,7 @@ def _store(hook: LiveHook, people: list[Person], stored: dict[str, Contact]) -> 
             rows,
             update_conflicts=True,
             unique_fields=["chat_app", "user_id"],
-            update_fields=["name", "phone", "custom", "source", "fetched_at"],
+            update_fields=["name", "phone", "time_zone", "custom", "source", "fetched_at"],
         )
 
 
@@ -124,6 +140,7 @@ def _row(hook: LiveHook, person: Person, source: str) -> Contact:
         user_id=person.user_id,
         name=person.name,
         phone=person.phone,
+        time_zone=person.time_zone,
         custom=person.custom,
         source=source,
         fetched_at=timezone.now(),

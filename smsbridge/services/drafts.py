@@ -110,4 +110,15 @@ def bridge_draft(hook: Hook, pool: Pool) -> tuple[Draft, Bridge]:
     draft.fill("SMS_DIGEST", digest=settings.SMS_DIGEST)
     draft.fill("NUMBER_EXPIRATION_TIME", lease_lifetime=settings.NUMBER_EXPIRATION_TIME)
     draft.fill("SMS_INTRODUCTION", **introduction_fields(settings.SMS_INTRODUCTION))
+    _fill_courtesy(draft)
     return draft, bridge
+
+
+def _fill_courtesy(draft: Draft) -> None:
+    starts, ends = settings.QUIET_HOURS or (None, None)
+    draft.fill("SMS_COUNTRIES", countries=settings.SMS_COUNTRIES)
+    draft.fill("QUIET_HOURS", quiet_from=starts, quiet_until=ends)
+    draft.fill("SMS_PHONE_CAP", phone_cap=settings.SMS_PHONE_CAP)
+    draft.fill("SMS_CONVERSATION_CAP", conversation_cap=settings.SMS_CONVERSATION_CAP)
+    draft.fill("SMS_DAILY_BUDGET", daily_budget=settings.SMS_DAILY_BUDGET)
+    draft.fill("SMS_OVER_BUDGET", over_budget=settings.SMS_OVER_BUDGET)

@@ -4,70 +4,94 @@ Opt-outs and the consent ledger are kept unless asked for: without them he would
 names his phone once more, and nobody could show that he had been heard.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
 
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
+from django.conf import settings
 from django.db import transaction
 
-from notifier.models import ChatApp
 from notifier.services import erasing as chat
 from notifier.services.forgetting import Kind, counts, deleted, forget_all
-from notifier.sql import Ids, fetch, uuid_of
-from smsbridge.models import Contact, OutboundSms
+from notifier.sql import fetch, uuid_of
 from smsbridge.services import withdrawing
+from smsbridge.services.persons import Person
+from smsbridge.services.retention import TEXTS_GO
 
-_HIS = (
-    "(x.phone {in:phones} or (x.user_id {in:users} and exists (select 1 from notifier_conversation c"
-    " where c.id = x.conversation_id and c.chat_app_id {in:apps})))"
+_POLL_SECONDS = 0.5
+
+_PLACED_HIM = (
+    "exists (select 1 from notifier_conversation c join {rows:who} on who.app_id = c.chat_app_id"
+    " where c.id = x.conversation_id and who.user_id = x.user_id)"
 )
+_IN_REACH = (
+    "(%(everywhere)s or exists"
+    " (select 1 from notifier_conversation c where c.id = x.conversation_id and c.chat_app_id {in:apps}))"
+)
+_HIS = f"((x.phone {{in:phones}} and {_IN_REACH}) or {_PLACED_HIM})"
 
+#: a message `m` that he wrote, or that was erased before: nothing else tells whose it is in what was composed meanwhile
+_SAID = (
+    "((m.sender_id is null and m.sender_name is null and m.sent_at is not null and m.deleted_at is not null)"
+    " or exists (select 1 from {rows:who} where who.app_id = m.chat_app_id and who.user_id = m.sender_id))"
+)
 _QUOTES_HIM = (
-    "x.id in (select n.sms_id from smsbridge_notice n join notifier_message m on m.id = n.message_id"
-    " where m.sender_id {in:users} and m.chat_app_id {in:apps})"
+    "exists (select 1 from smsbridge_notice n join notifier_message m on m.id = n.message_id"
+    f" where n.sms_id = x.id and {_SAID})"
+)
+#: withdrawn and sent-again texts are parted from what they told: any of a conversation of his may quote him
+_MAY_QUOTE_HIM = (
+    "(not exists (select 1 from smsbridge_notice n where n.sms_id = x.id)"
+    f" and exists (select 1 from notifier_message m where m.conversation_id = x.conversation_id and {_SAID}))"
+)
+_SENDING = "x.state in ('ready', 'sending')"
+
+_QUOTES = Kind(
+    what="texts that told others of his messages",
+    table="smsbridge_outboundsms",
+    key="uuid",
+    which=f"x.text <> '' and not {_SENDING} and ({_QUOTES_HIM} or {_MAY_QUOTE_HIM})",
+    acts=("update smsbridge_outboundsms set text = '' where id {in:ids}",),
 )
 
-_KINDS = [
+#: not over yet, the earlier first: nothing goes from the second to the first
+_AT_WORK = [
     Kind(
-        what="texts sent to him",
-        table="smsbridge_outboundsms",
-        key="uuid",
-        which=_HIS,
-        acts=(
-            "delete from smsbridge_notice where sms_id {in:ids}",
-            "update smsbridge_lease set introduced_by_id = null where introduced_by_id {in:ids}",
-            deleted("smsbridge_outboundsms"),
-        ),
-    ),
-    Kind(
-        what="texts that told others of his messages",
-        table="smsbridge_outboundsms",
-        key="uuid",
-        which=f"x.text <> '' and x.state not in ('ready', 'sending') and {_QUOTES_HIM}",
-        acts=("update smsbridge_outboundsms set text = '' where id {in:ids}",),
-    ),
-    Kind(
-        what="decisions about him",
+        what="his messages in texts that are being composed",
         table="smsbridge_notice",
         which=(
-            "x.user_id {in:users} and exists (select 1 from notifier_conversation c"
-            " where c.id = x.conversation_id and c.chat_app_id {in:apps})"
+            "x.state = 'waiting' and x.claim is not null and x.next_at > {now}"
+            f" and exists (select 1 from notifier_message m where m.id = x.message_id and {_SAID})"
         ),
-        acts=(deleted("smsbridge_notice"),),
+        acts=(),
     ),
+    Kind(
+        what="texts that are about to tell others of his messages",
+        table="smsbridge_outboundsms",
+        key="uuid",
+        which=f"x.text <> '' and {_SENDING} and {_QUOTES_HIM}",
+        acts=(),
+    ),
+]
+
+# What tells his phones goes last: a run that was broken off is taken up by the same words.
+_KINDS = [
     Kind(what="texts of his", table="smsbridge_inboundsms", which=_HIS, acts=(deleted("smsbridge_inboundsms"),)),
-    Kind(what="number assignments", table="smsbridge_lease", which=_HIS, acts=(deleted("smsbridge_lease"),)),
     Kind(
         what="counts of the day",
         table="smsbridge_dailyuse",
-        which="x.key {in:phones}",
+        which=(
+            "x.kind = 'phone' and x.key {in:phones} and (%(everywhere)s or exists (select 1 from smsbridge_bridge b"
+            " join notifier_hook h on h.id = b.hook_id where b.id = x.bridge_id and h.chat_app_id {in:apps}))"
+        ),
         acts=(deleted("smsbridge_dailyuse"),),
     ),
+    Kind(what="decisions about him", table="smsbridge_notice", which=_PLACED_HIM, acts=(deleted("smsbridge_notice"),)),
+    Kind(what="texts sent to him", table="smsbridge_outboundsms", key="uuid", which=_HIS, acts=TEXTS_GO),
+    Kind(what="number assignments", table="smsbridge_lease", which=_HIS, acts=(deleted("smsbridge_lease"),)),
     Kind(
         what="contacts",
         table="smsbridge_contact",
-        which="x.user_id {in:users} and x.chat_app_id {in:apps}",
+        which="exists (select 1 from {rows:who} where who.app_id = x.chat_app_id and who.user_id = x.user_id)",
         acts=(deleted("smsbridge_contact"),),
     ),
 ]
@@ -82,85 +106,67 @@ _CONSENT = [
     ),
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Whose rows go: by user id in these chat apps (primary keys), and by phone (E.164)."""
-
-    users: tuple[str, ...]
-    phones: tuple[str, ...]
-    apps: tuple[int, ...]
-
-    def params(self) -> dict[str, Ids]:
-        return {
-            "users": Ids("text", self.users),
-            "phones": Ids("text", self.phones),
-            "apps": Ids("bigint", self.apps),
-        }
-
-
-def by_phone(phone: str, apps: Collection[int] | None = None) -> Person:
-    """Whoever has this phone now: several users when they share it, none when nobody is known by it."""
-    chosen = _apps(apps)
-    users = Contact.objects.filter(phone=phone, chat_app__in=chosen).values_list("user_id", flat=True)
-    return Person(tuple(sorted(set(users))), (phone,), chosen)
-
-
-def by_user(user: str, apps: Collection[int] | None = None) -> Person:
-    """This user, and his phone unless another user shares it: then only what names the user himself."""
-    chosen = _apps(apps)
-    phones = set(
-        Contact.objects.filter(user_id=user, chat_app__in=chosen).exclude(phone="").values_list("phone", flat=True)
+_OF_NO_APP = [
+    Kind(
+        what=f"texts {way} his phone that belong to no conversation",
+        table=table,
+        which="x.phone {in:phones} and x.conversation_id is null and not %(everywhere)s",
+        acts=(),
     )
-    shared = Contact.objects.filter(phone__in=phones).exclude(user_id=user, chat_app__in=chosen)
-    return Person((user,), tuple(sorted(phones - set(shared.values_list("phone", flat=True)))), chosen)
-
-
-def _apps(given: Collection[int] | None) -> tuple[int, ...]:
-    return tuple(ChatApp.objects.order_by("pk").values_list("pk", flat=True)) if given is None else tuple(given)
+    for way, table in (("to", "smsbridge_outboundsms"), ("from", "smsbridge_inboundsms"))
+]
 
 
 def would_erase(person: Person, *, consent: bool = False) -> dict[str, int]:
     """How many rows of each kind `erase` would erase now."""
-    found = counts(_kinds(consent), **person.params())
-    return found | chat.would_erase_users(person.users, person.apps)
+    found = counts([*_AT_WORK, _QUOTES, *_kinds(consent)], **person.params())
+    return found | chat.would_erase_users(person.users)
+
+
+def kept(person: Person, *, consent: bool = False) -> dict[str, int]:
+    """How many rows of each kind name his phones and are not erased: see `--consent` and `--chat-app`."""
+    return counts([*_OF_NO_APP, *([] if consent else _CONSENT)], **person.params())
 
 
 def erase(person: Person, *, consent: bool = False, tick: Callable[[], object] = lambda: None) -> dict[str, int]:
-    """Erase him, with his opt-out and the proof of it only with `consent`. Safe to repeat; how many of each kind.
+    """Erase him, with his opt-out and the proof of it only with `consent`; how many of each kind. Safe to repeat.
 
-    What is being composed in this very moment may still be written: a second run finds it.
+    Texts that tell others of his messages are taken back, or waited for while they are composed or sent, and lose their
+    words. That takes SENDING_SECONDS at most, as they are over by then, unless no worker runs: see `unfinished`.
     """
-    contacts = list(
-        Contact.objects.filter(user_id__in=person.users, chat_app__in=person.apps).values_list("pk", flat=True)
-    )
-    _take_back_quotes(person)
-    done = forget_all(_kinds(consent), tick=tick, **person.params())
-    done |= chat.erase_users(person.users, person.apps, tick=tick)
-    _unname(contacts)
-    return done
+    done = chat.erase_users(person.users, tick=tick)
+    done |= forget_all(_kinds(consent), tick=tick, **person.params())
+    blanked = _silence(person, tick)
+    return done | ({_QUOTES.what: blanked} if blanked else {})
 
 
-def _take_back_quotes(person: Person) -> None:
-    """Texts that are about to tell others of his messages: they are withdrawn, and lose their words at once.
+def unfinished(person: Person) -> int:
+    """How many texts about his messages are being composed or sent now: their words are found by another run."""
+    return sum(kind.count(**person.params()) for kind in _AT_WORK)
 
-    One that is being sent in this moment keeps them until it is sent: a second run finds it.
-    """
+
+def _silence(person: Person, tick: Callable[[], object]) -> int:
+    """How many texts lost their words. His messages are tombstones by now, so no more texts come to quote them."""
+    blanked, until = 0, time.monotonic() + settings.SENDING_SECONDS + settings.SWEEP_SECONDS
+    while True:
+        _take_back(person)
+        busy = unfinished(person)
+        blanked += _QUOTES.forget(tick=tick, **person.params())
+        if not busy or time.monotonic() > until:
+            return blanked
+        tick()
+        time.sleep(_POLL_SECONDS)
+
+
+def _take_back(person: Person) -> None:
+    """Texts that are ready and quote him are withdrawn: what else they tell is composed anew."""
     with transaction.atomic():
         rows = fetch(
             f"select x.id from smsbridge_outboundsms x where x.state = 'ready' and {_QUOTES_HIM} {{lock:x}}",
             **person.params(),
         )
-        ready = [uuid_of(id_) for (id_,) in rows]
-        withdrawing.withdraw(ready, "A message in it was erased.")
-        OutboundSms.objects.filter(pk__in=ready).update(text="")
+        withdrawing.withdraw([uuid_of(id_) for (id_,) in rows], "A message in it was erased.")
 
 
 def _kinds(consent: bool) -> list[Kind]:
     return _KINDS + (_CONSENT if consent else [])
-
-
-def _unname(contacts: Collection[int]) -> None:
-    """The audit keeps that an operator changed a contact, not whose it was."""
-    kind = ContentType.objects.get_for_model(Contact)
-    LogEntry.objects.filter(content_type=kind, object_id__in=map(str, contacts)).update(object_repr="erased")

@@ -13,7 +13,7 @@ from notifier import trail
 from notifier.backoff import backoff
 from notifier.platforms.base import Later, No, Rank, Reading
 from notifier.sql import Rows, run
-from smsbridge.services import leases
+from smsbridge.services import counting, leases
 
 if TYPE_CHECKING:
     from smsbridge.services.routing import Reply
@@ -76,6 +76,7 @@ def file(filed: Sequence[Filed]) -> None:
         _read(done)
         _renew(done)
         trail.note_by("state", "reply", [(one.state, _name(one.reply)) for one in filed])
+        counting.filed(one.state for one in filed)
 
 
 def end(claim: uuid.UUID, ended: Sequence[tuple[int, str, str]]) -> None:
@@ -88,6 +89,7 @@ def end(claim: uuid.UUID, ended: Sequence[tuple[int, str, str]]) -> None:
             new=Rows({"id": "bigint", "state": "text", "reason": "text"}, list(ended)),
         )
         trail.note_by("state", "reply", [(state, f"i{id_}") for id_, state, _ in ended])
+        counting.filed(state for _, state, _ in ended)
 
 
 def _name(reply: "Reply") -> str:

@@ -37,7 +37,8 @@ class Task:
     sender_name: str | None
     parts: Sequence[tuple[str, str | None]]
     sent_at: datetime | None
-    trace: int | None = None
+    trace: int | None
+    read_at: datetime
 
 
 def gather(claim: uuid.UUID, limit: int) -> tuple[int, list[Task]]:
@@ -48,13 +49,15 @@ def gather(claim: uuid.UUID, limit: int) -> tuple[int, list[Task]]:
     of = working()
     with transaction.atomic():
         claimed = claim_due(claim, limit, of)
-        return len(claimed), _facts(claim, claimed, of)
+    # Not in the claim's transaction: a worker that froze while it read all these texts would keep its locks.
+    return len(claimed), _facts(claim, claimed, of)
 
 
 def _facts(claim: uuid.UUID, claimed: Sequence[int], of: dict[int, Working]) -> list[Task]:
     """The claimed notices with their messages; those whose reason is gone meanwhile are skipped."""
     if not claimed:
         return []
+    now = database_now()
     rows = fetch(
         "select n.id, n.bridge_id, n.conversation_id, n.user_id, n.due_at, n.attempts, m.id, m.key, c.key, c.title,"
         " m.sender_id, m.sender_name, m.text, m.parts, m.sent_at, m.trace,"
@@ -67,15 +70,14 @@ def _facts(claim: uuid.UUID, claimed: Sequence[int], of: dict[int, Working]) -> 
         " where n.id {in:ids} order by m.sent_at, n.id",
         ids=Ids("bigint", claimed),
     )
-    return _open(claim, rows, of)
+    return _open(claim, rows, of, now)
 
 
-def _open(claim: uuid.UUID, rows: Sequence[tuple[Any, ...]], of: dict[int, Working]) -> list[Task]:
-    now = database_now()
+def _open(claim: uuid.UUID, rows: Sequence[tuple[Any, ...]], of: dict[int, Working], now: datetime) -> list[Task]:
     tasks: list[Task] = []
     skipped: list[tuple[int, str, str]] = []
     for row in rows:
-        task = _task(of[row[1]], row[:16])
+        task = _task(of[row[1]], row[:16], now)
         reason = _reason_not_to(task, now, gone=bool(row[16]), rank=row[17], left=bool(row[18]))
         if reason is None:
             tasks.append(task)
@@ -85,7 +87,7 @@ def _open(claim: uuid.UUID, rows: Sequence[tuple[Any, ...]], of: dict[int, Worki
     return tasks
 
 
-def _task(of: Working, row: tuple[Any, ...]) -> Task:
+def _task(of: Working, row: tuple[Any, ...], read_at: datetime) -> Task:
     (
         notice,
         _,
@@ -121,6 +123,7 @@ def _task(of: Working, row: tuple[Any, ...]) -> Task:
         parts=[tuple(part) for part in json.loads(parts)] if parts else [("text/plain", text)],
         sent_at=moment(sent) if sent else None,
         trace=trace,
+        read_at=read_at,
     )
 
 

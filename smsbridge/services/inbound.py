@@ -1,6 +1,7 @@
 """Texts that come in: stored before the vendor is answered, each once."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,12 +9,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from notifier import doorbell
-from notifier.sql import fetch
+from notifier.sql import fetch, moment
 from notifier.texts import clean_text
+from smsbridge.counters import INBOUND
 from smsbridge.models import InboundSms
 from smsbridge.phones import to_e164
-from smsbridge.services import optouts
+from smsbridge.services import counting, optouts
 from smsbridge.services.accounts import LiveAccount
+from smsbridge.services.optouts import Heard
 from smsbridge.services.replies import STAGE as REPLY
 from smsbridge.vendors.base import InboundText
 
@@ -24,7 +27,7 @@ _LATE_SECONDS = 900.0
 def accept(account: LiveAccount, texts: Sequence[InboundText]) -> None:
     """Store inbound texts; one whose vendor id is known changes nothing. Committed when this returns.
 
-    STOP and START are obeyed in the same transaction: they wait for no earlier text.
+    STOP, START and HELP are obeyed in the same transaction: they wait for no earlier text.
     The caller is outside any transaction. Raises OperationalError when the database is away.
     """
     rows = [
@@ -33,47 +36,57 @@ def accept(account: LiveAccount, texts: Sequence[InboundText]) -> None:
             _address(text.recipient),
             _address(text.sender),
             clean_text("\n".join([text.text, *text.media])).strip(),
+            json.dumps([clean_text(url) for url in text.media]),
             text.at,
         )
         for text in texts
     ]
-    if any(optouts.is_keyword(row[3]) for row in rows):
+    if any(optouts.is_keyword(text.text) for text in texts):
+        told = {row[0]: text for row, text in reversed(list(zip(rows, texts, strict=True)))}  # the first is stored
         with transaction.atomic():
-            _obey(account, _store(account, rows))
+            _obey(account, _store(account, rows), told)
     elif rows:
         _store(account, rows)
 
 
 def _store(account: LiveAccount, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Those that were new, as (id, number, phone, text). One by one, as a vendor hardly ever sends two at once."""
-    return [stored for row in rows for stored in _store_one(account, *row)]
+    """Those that were new, as `_store_one` returns them. One by one, as a vendor hardly ever sends two at once."""
+    stored = [one for row in rows for one in _store_one(account, *row)]
+    INBOUND.add_on_commit(account.slug, by=len(stored))
+    return stored
 
 
 def _store_one(
-    account: LiveAccount, vendor_id: str, number: str, phone: str, text: str, stamp: datetime | None
+    account: LiveAccount, vendor_id: str, number: str, phone: str, text: str, media: str, stamp: datetime | None
 ) -> list[tuple[Any, ...]]:
     return fetch(
         "insert into smsbridge_inboundsms (account_id, vendor_id, number, phone, text, media, received_at, sent_at,"
         " state, reason, next_at, attempts, user_id, posted_as)"
-        " values (%(account)s, %(vendor_id)s, %(number)s, %(phone)s, %(text)s, '[]', {now},"
+        " values (%(account)s, %(vendor_id)s, %(number)s, %(phone)s, %(text)s, %(media)s, {now},"
         " case when {moment:stamp} < {now+late} then {moment:stamp} end, 'waiting', '', {now}, 0, '', '')"
-        " on conflict (account_id, vendor_id) do nothing returning id, number, phone, text",
+        " on conflict (account_id, vendor_id) do nothing returning id, vendor_id, number, phone, received_at",
         account=account.id,
         vendor_id=vendor_id,
         number=number,
         phone=phone,
         text=text,
+        media=media,
         stamp=stamp,
         late=-_LATE_SECONDS,
     )
 
 
-def _obey(account: LiveAccount, stored: Sequence[tuple[Any, ...]]) -> None:
-    """Do what keywords ask for; those to another account's number are left to be filed as unrouted."""
-    for id_, number, phone, text in stored:
-        reason = optouts.obey_received(account.id, number, phone, text)
+def _obey(account: LiveAccount, stored: Sequence[tuple[Any, ...]], told: Mapping[str, InboundText]) -> None:
+    """Do what keywords ask for, whatever picture a phone adds to them.
+
+    Those to another account's number are left to be filed as unrouted.
+    """
+    for id_, vendor_id, number, phone, received_at in stored:
+        now, text = moment(received_at), told[vendor_id]
+        reason = optouts.obey(Heard(account.id, number, phone, text.text, now, text.at, now))
         if reason is not None:
             InboundSms.objects.filter(pk=id_).update(state=InboundSms.State.KEYWORD, reason=reason, settled_at=Now())
+            counting.filed([InboundSms.State.KEYWORD])
 
 
 def _address(raw: str) -> str:

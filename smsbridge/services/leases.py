@@ -244,7 +244,8 @@ _LINKS = (
     " join notifier_conversation c on c.id = l.conversation_id"
     " where (select 1 from smsbridge_outboundsms s where s.phone = l.phone and s.number_id = l.number_id"
     "   and s.conversation_id + 0 = l.conversation_id and s.user_id = l.user_id and s.created_at >= l.linked_at"
-    f"   and s.state in ('sending', 'sent', 'delivered', 'undelivered', 'uncertain') and {HAD_LEFT} limit 1) = 1"
+    "   and (s.state in ('sending', 'sent', 'delivered', 'undelivered', 'uncertain')"
+    f"     or s.state = 'closed' and s.sent_at is not null) and {HAD_LEFT} limit 1) = 1"
     " and (select 1 from smsbridge_contact p where p.chat_app_id = c.chat_app_id and p.user_id = l.user_id"
     "   and p.phone not in ('', l.phone)) is null"
 )

@@ -1,21 +1,19 @@
 """What became of a send, written in batches. Each write is fenced by the claim, so a late one changes nothing."""
 
-import json
 import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, transaction
 
 from notifier import trail
 from notifier.backoff import MAX_ATTEMPTS, backoff
-from notifier.sql import Rows, fetch, uuid_of
+from notifier.sql import Rows, fetch, later, uuid_of
 from notifier.texts import clean_text
-from smsbridge.models import OptOut, OutboundSms
-from smsbridge.services import withdrawing
+from smsbridge.models import OutboundSms
+from smsbridge.services import consent, counting, history, withdrawing
 from smsbridge.services.accounts import LiveAccount
 from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind, OutgoingSms
 
@@ -24,7 +22,6 @@ log = logging.getLogger(__name__)
 _MOST_PRICE = 99_999
 
 State = OutboundSms.State
-introduce_again = withdrawing.introduce_again
 
 #: what a value of a vendor's that has no place in the database, or in Python's arithmetic, ends in
 _ODD = (IntegrityError, DataError, ArithmeticError, TypeError, ValueError)
@@ -32,7 +29,10 @@ _ODD = (IntegrityError, DataError, ArithmeticError, TypeError, ValueError)
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A text in state `sending`, with all that the call needs. `claimed_at` is the monotonic clock of this process."""
+    """A text in state `sending`, with all that the call needs. `claimed_at` is the monotonic clock of this process.
+
+    `probe`: the account's breaker is open, and this one finds out whether texts go again.
+    """
 
     id: uuid.UUID
     claim: uuid.UUID
@@ -41,6 +41,7 @@ class Flight:
     sms: OutgoingSms
     claimed_at: float
     dry_run: bool = False
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,33 +147,22 @@ def _write(results: Sequence[Result]) -> None:
         " vendor_id = coalesce(new.vendor_id, smsbridge_outboundsms.vendor_id),"
         " reason = new.reason, code = new.code, price = coalesce(new.price, smsbridge_outboundsms.price),"
         " segments = coalesce(new.segments, smsbridge_outboundsms.segments),"
-        f" next_at = {_later('new.wait')},"
+        f" next_at = {later('new.wait')},"
         " sent_at = case when new.state = 'sent' then {now} else sent_at end,"
         " settled_at = case when new.state in ('dead', 'uncertain', 'withdrawn') then {now} else null end,"
-        f" log = {_appended('new.entry')}"
+        f" log = {history.appended('new.entry')}"
         " from {rows:new} where smsbridge_outboundsms.id = new.id and smsbridge_outboundsms.claim = new.claim"
         " and smsbridge_outboundsms.state in ('sending', 'uncertain')"
-        " returning smsbridge_outboundsms.id, smsbridge_outboundsms.state, smsbridge_outboundsms.trace",
+        " returning smsbridge_outboundsms.id, smsbridge_outboundsms.state, smsbridge_outboundsms.trace,"
+        " smsbridge_outboundsms.segments, smsbridge_outboundsms.due_at, {now}",
         new=Rows(_COLUMNS, sorted(rows, key=lambda row: row[0])),
     )
-    ends = [(state, trail.name(trace, uuid_of(id_).hex)) for id_, state, trace in written]
+    ends = [(state, trail.name(trace, uuid_of(id_).hex)) for id_, state, trace, *_ in written]
     trail.note_by("state", "handed over", ends)
-    failed = [r.flight.id for r, v in verdicts if v.state in (State.DEAD, State.UNCERTAIN, State.WITHDRAWN)]
-    introduce_again(failed)
+    counting.handed_over(results, [(id_, state, *rest) for id_, state, _, *rest in written])
+    failed = [uuid_of(id_) for id_, state, *_ in written if state in (State.DEAD, State.UNCERTAIN, State.WITHDRAWN)]
+    withdrawing.introduce_again(failed)
     _remember_opt_outs([result for result, _ in verdicts])
-
-
-def _later(seconds: str) -> str:
-    if connection.vendor == "postgresql":
-        return f"statement_timestamp() + {seconds} * interval '1 second'"
-    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', {seconds} || ' seconds')"
-
-
-def _appended(entry: str) -> str:
-    """The log with one more entry, if there is one."""
-    if connection.vendor == "postgresql":
-        return f"case when {entry} is null then log else log || cast({entry} as jsonb) end"
-    return f"case when {entry} is null then log else json_insert(log, '$[#]', json({entry})) end"
 
 
 def _row(result: Result, verdict: _Verdict) -> tuple[Any, ...]:
@@ -196,9 +186,7 @@ def _entry(result: Result, verdict: _Verdict) -> str | None:
     """What is worth keeping beside the columns: every way but the plain one."""
     if verdict.state is State.SENT and result.flight.attempts == 1:
         return None
-    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-    entry = [moment, verdict.state.value, verdict.reason]
-    return json.dumps([entry] if connection.vendor == "postgresql" else entry)
+    return history.entry(verdict.state.value, verdict.reason)
 
 
 def _verdict(result: Result) -> _Verdict:
@@ -224,16 +212,4 @@ def _may_pass(outcome: Outcome) -> bool:
 
 def _remember_opt_outs(results: Sequence[Result]) -> None:
     """A vendor that refuses because the person opted out with it knows something that we did not."""
-    phones = {
-        result.flight.sms.recipient: result
-        for result in results
-        if result.outcome.error is not None and result.outcome.error.kind is ErrorKind.OPTED_OUT
-    }
-    OptOut.objects.bulk_create(
-        [
-            OptOut(phone=phone, source="vendor", note=f"{result.flight.account.slug} {result.outcome.error.code}")
-            for phone, result in phones.items()
-            if result.outcome.error is not None
-        ],
-        ignore_conflicts=True,
-    )
+    consent.refused((r.flight.sms.recipient, r.flight.account, r.outcome.error) for r in results)

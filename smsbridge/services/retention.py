@@ -8,18 +8,31 @@ from notifier.services.forgetting import Kind, deleted
 
 _OVER = "x.state not in ('ready', 'sending')"
 
-#: a text by which a person knows what a number stands for: replies are routed by it while the lease lives
+#: a text by which a person knows what a number stands for: replies are routed by it while the lease lives; as a value,
+#: since an "exists" may be planned as a join that reads all leases for each batch
 _LEASED = (
-    "exists (select 1 from smsbridge_lease l where l.phone = x.phone and l.number_id = x.number_id"
-    " and l.conversation_id = x.conversation_id and l.expires_at > {now})"
+    "(select l.id from smsbridge_lease l where l.phone = x.phone and l.number_id = x.number_id"
+    " and l.conversation_id = x.conversation_id and l.expires_at > {now}) is not null"
+)
+
+#: how texts go with what hangs on them; by phone and number, as leases are not found by their texts
+TEXTS_GO = (
+    "delete from smsbridge_notice where sms_id {in:ids}",
+    (
+        "update smsbridge_lease set introduced_by_id = null from smsbridge_outboundsms s where s.id {in:ids}"
+        " and smsbridge_lease.phone = s.phone and smsbridge_lease.number_id = s.number_id"
+        " and smsbridge_lease.introduced_by_id = s.id"
+    ),
+    deleted("smsbridge_outboundsms"),
 )
 
 WORDS = [
+    # Of an uncertain one they are still asked for: the vendor's list is searched by them, or an operator does.
     Kind(
         what="words of texts sent",
         table="smsbridge_outboundsms",
         key="uuid",
-        which=f"x.created_at < {{now+age}} and x.text <> '' and {_OVER}",
+        which=f"x.created_at < {{now+age}} and x.text <> '' and x.state <> 'uncertain' and {_OVER}",
         acts=("update smsbridge_outboundsms set text = '' where id {in:ids}",),
     ),
     Kind(
@@ -28,26 +41,29 @@ WORDS = [
         which="x.received_at < {now+age} and x.text <> '' and x.state <> 'waiting'",
         acts=("update smsbridge_inboundsms set text = '', media = '[]' where id {in:ids}",),
     ),
-    # They count by phone.
+    # They count by phone; today's hold the caps, whatever the age.
     Kind(
         what="counts of former days",
         table="smsbridge_dailyuse",
-        which="x.day < {now+age}",
+        which="x.day < {now+age} and x.day < {now+yesterday}",
         acts=(deleted("smsbridge_dailyuse"),),
     ),
 ]
 
 ROWS = [
-    Kind(
-        what="texts sent",
-        table="smsbridge_outboundsms",
-        key="uuid",
-        which=f"x.created_at < {{now+age}} and {_OVER} and not {_LEASED}",
-        acts=(
-            "delete from smsbridge_notice where sms_id {in:ids}",
-            "update smsbridge_lease set introduced_by_id = null where introduced_by_id {in:ids}",
-            deleted("smsbridge_outboundsms"),
-        ),
+    *(
+        Kind(
+            what=what,
+            table="smsbridge_outboundsms",
+            key="uuid",
+            which=f"x.created_at < {{now+age}} and {states}",
+            unless=(_LEASED,),
+            acts=TEXTS_GO,
+        )
+        for what, states in (
+            ("texts sent", f"{_OVER} and x.state not in ('uncertain', 'dead')"),
+            ("texts that nobody decided on", "x.state in ('uncertain', 'dead')"),
+        )
     ),
     Kind(
         what="decisions not to text",
@@ -70,10 +86,12 @@ ROWS = [
     Kind(
         what="contacts that were not asked for",
         table="smsbridge_contact",
-        which=(
-            "x.fetched_at < {now+age} and x.source <> 'admin' and not exists (select 1 from smsbridge_lease l"
-            " join notifier_conversation c on c.id = l.conversation_id"
-            " where l.user_id = x.user_id and c.chat_app_id = x.chat_app_id)"
+        which="x.fetched_at < {now+age} and x.source <> 'admin'",
+        unless=(
+            (
+                "exists (select 1 from smsbridge_lease l join notifier_conversation c on c.id = l.conversation_id"
+                " where l.user_id = x.user_id and c.chat_app_id = x.chat_app_id)"
+            ),
         ),
         acts=(deleted("smsbridge_contact"),),
     ),
@@ -84,7 +102,13 @@ def register() -> None:
     retention.WORDS += WORDS
     retention.ROWS += ROWS
     retention.MESSAGE_NEEDED.append("exists (select 1 from smsbridge_notice n where n.message_id = x.id)")
-    retention.MESSAGE_PENDING.append(
-        "exists (select 1 from smsbridge_notice n left join smsbridge_outboundsms s on s.id = n.sms_id"
-        " where n.message_id = x.id and (n.state = 'waiting' or s.state in ('ready', 'sending')))"
+    # Two conditions, as no index serves both at once.
+    retention.MESSAGE_PENDING.extend(
+        (
+            "exists (select 1 from smsbridge_notice n where n.message_id = x.id and n.state = 'waiting')",
+            (
+                "exists (select 1 from smsbridge_notice n join smsbridge_outboundsms s on s.id = n.sms_id"
+                " where n.message_id = x.id and s.state in ('ready', 'sending'))"
+            ),
+        )
     )

@@ -3,6 +3,7 @@
 Of the texts from one phone to one number only the oldest is claimed, so that they are posted in order.
 """
 
+import json
 import logging
 import uuid
 from collections.abc import Sequence
@@ -16,11 +17,13 @@ from django.db import transaction
 from notifier.platforms.base import Can
 from notifier.services.hooks import LiveHook, live_hooks
 from notifier.sql import Rows, fetch, moment, try_lock
+from notifier.takeovers import count_taken_over, taken_over
 from notifier.traces import trace
 from notifier.wire import Request
 from smsbridge.services import filing, leases, optouts
 from smsbridge.services.accounts import live_bridges
 from smsbridge.services.leases import Link
+from smsbridge.services.optouts import Heard
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,7 @@ class _Waiting(NamedTuple):
     number: str
     phone: str
     text: str
+    media: str
     attempts: int
     came: datetime
     received_at: datetime
@@ -91,24 +95,32 @@ def _claim(token: uuid.UUID, limit: int) -> list[_Waiting]:
         " where id in (select i.id from smsbridge_inboundsms i where i.state = 'waiting' and i.next_at <= {now}"
         f"   and {_IS_FIRST} order by i.next_at limit %(limit)s {{lock:i}})"
         " returning id, account_id, (select a.slug from smsbridge_vendoraccount a where a.id = account_id), vendor_id,"
-        " number, phone, text, attempts, coalesce(sent_at, received_at), received_at, {now}",
+        " number, phone, text, media, attempts, coalesce(sent_at, received_at), received_at, {now},"
+        f" {taken_over('smsbridge_inboundsms')}",
         token=token,
         lasts=settings.CLAIM_SECONDS + settings.HTTP_TIMEOUT_SECONDS,
         limit=limit,
     )
+    rows = count_taken_over("reply", rows)
     return [_Waiting(*row[:-3], *map(moment, row[-3:])) for row in rows]
 
 
 def _without_keywords(token: uuid.UUID, rows: Sequence[_Waiting]) -> list[_Waiting]:
-    """Obey STOP and START that were not obeyed when they came, as their number was added since; they are not posted."""
+    """Obey keywords that were not obeyed when they came, as their number was added since; they are not posted."""
     kept = []
     for row in rows:
-        obeyed = optouts.obey_received(row.account, row.number, row.phone, row.text)
+        said = _said(row)
+        obeyed = optouts.obey(Heard(row.account, row.number, row.phone, said, row.received_at, row.came, row.now))
         if obeyed is None:
             kept.append(row)
         else:
             filing.end(token, [(row.id, "keyword", obeyed)])
     return kept
+
+
+def _said(row: _Waiting) -> str:
+    """Its own words, without the addresses of the pictures that are stored beneath them."""
+    return row.text.removesuffix("\n".join(json.loads(row.media)))
 
 
 _UNROUTED = (

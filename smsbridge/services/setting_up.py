@@ -15,12 +15,13 @@ from django.db import IntegrityError, transaction
 from notifier.services import validation as chat_validation
 from notifier.services.hooks import forget_hooks
 from notifier.services.validation import Problems
-from smsbridge.models import Number, Pool, VendorAccount
+from smsbridge.models import Bridge, Number, Pool, VendorAccount
 from smsbridge.phones import mask, to_e164
 from smsbridge.services import validation
-from smsbridge.services.accounts import forget_accounts
+from smsbridge.services.accounts import KEEP_SECONDS, forget_accounts
 from smsbridge.services.drafts import Draft, account_draft, bridge_draft, chat_app_draft, hook_draft, pool_draft
 from smsbridge.services.environment import PLATFORMS, VENDORS, Variables
+from smsbridge.services.notices import WAITED_FOR, look_again
 
 T = TypeVar("T")
 
@@ -31,6 +32,9 @@ _BRIDGE_FIELDS = {
     "introduction_function": "SMS_INTRODUCTION",
     "lease_lifetime": "NUMBER_EXPIRATION_TIME",
     "hook": "CHAT_PLATFORM",
+    "countries": "SMS_COUNTRIES",
+    "max_age": "QUIET_HOURS",
+    "daily_budget": "SMS_DAILY_BUDGET",
 }
 
 
@@ -130,6 +134,8 @@ def _numbers() -> list[str]:
 def _saved(draft: Draft) -> Change:
     how = "created" if draft.new else f"changed: {', '.join(draft.changed)}" if draft.changed else "unchanged"
     draft.save()
+    if isinstance(draft.row, Bridge) and WAITED_FOR.intersection(draft.changed):
+        look_again(draft.row.pk, after=KEEP_SECONDS)
     return Change(draft.what, how)
 
 

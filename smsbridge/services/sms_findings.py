@@ -4,9 +4,12 @@ from collections.abc import Iterable
 
 from notifier.services.chat_findings import SETUP, told
 from notifier.services.findings import Finding, good, note, wrong
-from smsbridge.models import Bridge, Number, VendorAccount
+from notifier.sql import database_now
+from smsbridge.models import Breaker, Bridge, Number, VendorAccount
 from smsbridge.phones import mask
 from smsbridge.services.accounts import vendor_of, webhook_url
+from smsbridge.services.breaker import in_words
+from smsbridge.services.daily_findings import budget_findings
 from smsbridge.services.numbers import owned_numbers
 from smsbridge.services.validation import problems_of
 from smsbridge.vendors.base import VendorError
@@ -24,11 +27,19 @@ def sms_findings(*, offline: bool) -> Iterable[Finding]:
         yield from problems
         if account.paused:
             yield note(f"The vendor account {account.slug} is paused: its texts wait.", _UNPAUSE)
+        yield from _breaker_findings(account)
         if not problems and not offline:
             yield from _vendor_findings(account)
     for number in Number.objects.order_by("pk"):
         yield from told(f"number {mask(number.e164)}", problems_of(number))
     yield from _bridges_findings()
+
+
+def _breaker_findings(account: VendorAccount) -> Iterable[Finding]:
+    row = Breaker.objects.filter(account=account).first()
+    if row is not None and row.opened_at is not None:
+        why = f"The vendor account {account.slug} is held back. {in_words(row, database_now())}"
+        yield wrong(why, "Correct what the vendor complains of; in the admin the account can be tried again at once.")
 
 
 def _vendor_findings(account: VendorAccount) -> Iterable[Finding]:
@@ -62,6 +73,7 @@ def _bridges_findings() -> Iterable[Finding]:
         yield from problems
         if bridge.paused:
             yield note(f"The bridge {bridge.name} is paused: its texts wait.", _UNPAUSE)
+        yield from budget_findings(bridge)
         if bridge.dry_run:
             yield note(f"The bridge {bridge.name} is a dry run: no vendor is called.", "End that in the admin.")
         if not problems:

@@ -11,13 +11,16 @@ from django.db import transaction
 from notifier import doorbell, trail
 from notifier.backoff import backoff
 from notifier.sql import Rows, run
+from smsbridge.counters import NOTICES_ENDED
 from smsbridge.ids import uuid7
 from smsbridge.models import Notice
+from smsbridge.phones import country_of
 from smsbridge.services import leases
 from smsbridge.services.accounts import LiveBridge, live_numbers
 from smsbridge.services.contacts import Person
 from smsbridge.services.gathering import Task
 from smsbridge.services.notices import put_off, skip
+from smsbridge.services.quiet import zones_to_store
 from smsbridge.services.sending import STAGE as SEND
 from smsbridge.services.wording import Said, Wording, word
 
@@ -127,6 +130,8 @@ _COLUMNS = {
     "conversation_id": "bigint",
     "user_id": "text",
     "phone": "text",
+    "country": "text",
+    "zones": "text",
     "body": "text",
     "segments": "smallint",
     "ucs2": "boolean",
@@ -142,12 +147,16 @@ def _store(claim: uuid.UUID, bridge: LiveBridge, drafts: Sequence[Draft]) -> Non
         return
     run(
         "insert into smsbridge_outboundsms (id, bridge_id, number_id, account_id, conversation_id, user_id, phone,"
-        " text, segments, unicode, introduces, due_at, trace, state, next_at, attempts, reason, code, created_at, log)"
+        " country, zones,"
+        " text, segments, unicode, introduces, due_at, trace, read_at, state, next_at, attempts, reason, code,"
+        " created_at, log)"
         " select new.id, %(bridge)s, new.number_id, new.account_id, new.conversation_id, new.user_id, new.phone,"
-        " new.body, new.segments, new.ucs2, new.introduces, new.due_at, new.trace,"
+        " new.country, new.zones, new.body, new.segments, new.ucs2, new.introduces, new.due_at, new.trace,"
+        " {moment:read_at},"
         " 'ready', {now}, 0, '', '', {now}, '[]'"
         " from {rows:new} where true",
         bridge=bridge.id,
+        read_at=drafts[0].letter.first.read_at,
         new=Rows(_COLUMNS, [_row(draft) for draft in drafts]),
     )
     told = [(task.notice, draft.id) for draft in drafts for task in draft.letter.tasks]
@@ -161,6 +170,7 @@ def _store(claim: uuid.UUID, bridge: LiveBridge, drafts: Sequence[Draft]) -> Non
     if ended != len(told):
         raise ClaimLostError
     trail.note("composed", [_name(draft) for draft in drafts])
+    NOTICES_ENDED.add_on_commit("in_sms", by=ended)
 
 
 def _name(draft: Draft) -> str:
@@ -177,6 +187,8 @@ def _row(draft: Draft) -> tuple[Any, ...]:
         task.conversation,
         task.user_id,
         draft.letter.recipient.phone,
+        country_of(draft.letter.recipient.phone),
+        zones_to_store(task.bridge, draft.letter.recipient),
         wording.text,
         wording.segments,
         wording.unicode,

@@ -13,6 +13,7 @@ from notifier.services.validation import Problems, adapter_problems, delay_probl
 from smsbridge.models import Bridge, Number, VendorAccount
 from smsbridge.phones import to_e164
 from smsbridge.services.accounts import vendor_of
+from smsbridge.services.courtesy_rules import courtesy_problems, patience_problems
 from smsbridge.templating import TemplateMistake, compile_template
 from smsbridge.vendors.registry import UnknownVendorError, vendor_class
 
@@ -61,9 +62,10 @@ def bridge_problems(bridge: Bridge) -> Problems:
         "introduction": template_problems(bridge.introduction),
         "introduction_function": _optional_function_problems(bridge.introduction_function),
         "lease_lifetime": delay_problems(bridge.lease_lifetime),
-        "max_age": delay_problems(bridge.max_age),
+        "max_age": delay_problems(bridge.max_age) or patience_problems(bridge),
         "max_segments": _segments_problems(bridge.max_segments),
         "region": _region_problems(bridge.region),
+        **courtesy_problems(bridge),
     }
     return found(problems)
 

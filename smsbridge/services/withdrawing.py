@@ -6,16 +6,21 @@ The conditions are part of the statement that moves a row to `sending`, so nothi
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 
 from notifier.sql import Ids, fetch, run, uuid_of
-from smsbridge.services import leases, notices
+from smsbridge.services import counting, leases, notices
 
 _SMS = "smsbridge_outboundsms"
 
-OPTED_OUT = f"exists (select 1 from smsbridge_optout o where o.phone = {_SMS}.phone)"
+#: who opted out is still told so, once, and helped when he asks for it
+OPTED_OUT = (
+    f"{_SMS}.purpose not in ('opted out', 'help')"
+    f" and exists (select 1 from smsbridge_optout o where o.phone = {_SMS}.phone)"
+)
 
 #: a message that it tells of was read, edited, deleted or left behind since it was composed
 STALE = (
@@ -23,7 +28,7 @@ STALE = (
     " join notifier_conversation c on c.id = m.conversation_id"
     " left join notifier_receipt r on r.message_id = n.message_id and r.user_id = n.user_id"
     f" where n.sms_id = {_SMS}.id and (m.deleted_at is not null or c.deleted_at is not null"
-    f"  or m.changed_at > {_SMS}.created_at"
+    f"  or m.changed_at > coalesce({_SMS}.read_at, {_SMS}.created_at)"
     "  or exists (select 1 from {rows:ends} where ends.bridge_id = n.bridge_id and ends.rank = r.rank)"
     "  or exists (select 1 from notifier_departure d where d.conversation_id = m.conversation_id"
     "    and d.user_id = n.user_id and d.left_at >= m.sent_at)))"
@@ -57,7 +62,7 @@ PAUSED = (
     f" or coalesce({_SMS}.bridge_id, 0) {{in:unusable}}"
 )
 
-#: the same of texts `s`, as sets that are made once: a backlog that waits for an operator costs next to nothing
+#: the same of texts `s`, as sets that are made once: a backlog that waits for an operator costs little
 HELD = (
     "s.account_id {in:held} or coalesce(s.bridge_id, 0) {in:unusable}"
     " or s.account_id in (select a.id from smsbridge_vendoraccount a where a.paused)"
@@ -65,9 +70,13 @@ HELD = (
     "   join notifier_chatapp p on p.id = h.chat_app_id where b.paused or p.paused)"
 )
 
+#: an answer to a keyword, of no bridge, is given up then: a confirmation of STOP within five minutes is presumed to be
+#: consented to, a later one is not (47 CFR 64.1200(a)(12))
+ANSWER_MAX_AGE = timedelta(minutes=5)
+
 TOO_OLD = (
     "exists (select 1 from {rows:oldest}"
-    f" where oldest.bridge_id = {_SMS}.bridge_id and {_SMS}.due_at < oldest.due_at)"
+    f" where oldest.bridge_id = coalesce({_SMS}.bridge_id, 0) and {_SMS}.due_at < oldest.due_at)"
 )
 
 _PAUSED_SECONDS = 15.0
@@ -99,18 +108,27 @@ def sort_out(ids: Sequence[uuid.UUID], facts: Mapping[str, Any]) -> None:
         withdraw(withdrawn, reason)
 
 
-def withdraw(ids: Sequence[uuid.UUID], reason: str) -> None:
-    """Ready texts are taken back; their notices wait again, and composing finds out what is still to be told."""
+def withdraw(ids: Sequence[uuid.UUID], reason: str, *, wait: float | None = None, ends: str = "") -> None:
+    """Ready texts are taken back; their notices wait again, and composing finds out what is still to be told.
+
+    With `wait` they were deferred, for so many seconds at least. With `ends`, a reason of notices, nothing of it is
+    told at all.
+    """
     if not ids:
         return
     rows = fetch(
         f"update {_SMS} set state = 'withdrawn', reason = %(reason)s, settled_at = {{now}}"
-        " where id {in:ids} and state = 'ready' returning id",
+        " where id {in:ids} and state = 'ready' returning id, account_id",
         ids=Ids("uuid", ids),
         reason=reason,
     )
-    withdrawn = [uuid_of(id_) for (id_,) in rows]
-    notices.of_withdrawn(withdrawn, reason)
+    withdrawn = [uuid_of(id_) for id_, _ in rows]
+    why = ends or ("deferred" if wait is not None else "")
+    counting.withdrawn(reason, why, [account for _, account in rows])
+    if ends:
+        notices.end_withdrawn(withdrawn, ends, reason)
+    else:
+        notices.of_withdrawn(withdrawn, reason, wait or 0.0)
     introduce_again(withdrawn)
 
 

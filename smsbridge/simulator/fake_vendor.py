@@ -1,4 +1,4 @@
-"""The pretend SMS vendor's API under `/simulator/fake`: sending, and the numbers with their inbound URLs.
+"""The pretend SMS vendor's API under `/simulator/fake`: texts, and the numbers with their inbound URLs.
 
 A text asks for its outcome: `error<digits>` is refused with that code, `error20429` is throttled,
 `autorespond` has the phone answer by itself.
@@ -6,6 +6,7 @@ A text asks for its outcome: `error<digits>` is refused with that code, `error20
 
 import json
 import re
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,7 +16,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from smsbridge.simulator import conf, faults, phones
-from smsbridge.simulator.models import Number
+from smsbridge.simulator.models import Number, Text
 from smsbridge.simulator.pump import pump
 from smsbridge.simulator.wire import cleaned
 
@@ -41,7 +42,8 @@ class FakeVendorView(View):
         pump.start()
         try:
             self.check_caller(request)
-            return self.with_faults(lambda: super(FakeVendorView, self).dispatch(request, *args, **kwargs))
+            act = partial(super().dispatch, request, *args, **kwargs)
+            return self.with_faults(act, acts=request.method != "GET")
         except RefusedError as refusal:
             return refusal.response()
         except phones.NumberFormatError as error:
@@ -52,7 +54,8 @@ class FakeVendorView(View):
         if given[0].lower() != "bearer" or not constant_time_compare(given[2].strip(), conf.fake_token()):
             raise RefusedError("20003", "The bearer token is missing or wrong.", 401)
 
-    def with_faults(self, act: Any) -> Any:
+    def with_faults(self, act: Any, *, acts: bool) -> Any:
+        """`acts`: it does something, of which the answer may be lost."""
         plan = faults.current()
         plan.delay()
         if plan.happens("throttle"):
@@ -60,12 +63,20 @@ class FakeVendorView(View):
         if plan.happens("unavailable"):
             raise RefusedError("20503", "The service is not available.", 503)
         response = act()
-        if plan.happens("lost"):
+        if acts and plan.happens("lost"):
             raise RefusedError("20503", "The service is not available.", 503)
         return response
 
 
-class SendMessage(FakeVendorView):
+class Messages(FakeVendorView):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Look up what came of the texts with a reference."""
+        reference = request.GET.get("reference", "")
+        if not reference:
+            raise RefusedError("21604", "The reference is missing.")
+        rows = Text.objects.filter(received=True, reference=reference, uid__startswith="fake-").order_by("at")
+        return JsonResponse({"messages": [listed(row) for row in rows]})
+
     def post(self, request: HttpRequest) -> HttpResponse:
         content = read_object(request)
         sender, phone = phones.e164(content.get("from")), phones.e164(content.get("to"))
@@ -100,6 +111,10 @@ class OneNumber(FakeVendorView):
         fields = {"inbound_url": url, "dialect": Number.Dialect.FAKE}
         row, _ = Number.objects.update_or_create(e164=phones.e164(number), defaults=fields)
         return JsonResponse(shown(row))
+
+
+def listed(row: Text) -> dict[str, str]:
+    return {"id": row.uid, "reference": row.reference, "status": row.status, "code": ""}
 
 
 def shown(row: Number) -> dict[str, str]:

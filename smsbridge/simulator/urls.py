@@ -16,7 +16,7 @@ urlpatterns = [
     path("phones/<str:phone>", people.OnePhone.as_view()),
     path("faults", people.FaultPlan.as_view()),
     path("layer/", include("smsbridge.simulator.layer_urls")),
-    path("fake/messages", fake_vendor.SendMessage.as_view()),
+    path("fake/messages", fake_vendor.Messages.as_view()),
     path("fake/numbers", fake_vendor.Numbers.as_view()),
     path("fake/numbers/<str:number>", fake_vendor.OneNumber.as_view()),
     path("vonage/sms/json", vonage_door.SendSms.as_view()),

@@ -28,12 +28,16 @@ class ErrorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
-    """A vendor's error code in words. `link` is the vendor's own page about it."""
+    """A vendor's error code in words. `link` is the vendor's own page about it.
+
+    `some_only`: of kind ACCOUNT, yet only for some texts, such as those to one country: the others need not wait.
+    """
 
     code: str
     text: str
     link: str
     kind: ErrorKind
+    some_only: bool = False
 
 
 class OutcomeKind(StrEnum):
@@ -115,6 +119,45 @@ class DeliveryReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostSms:
+    """A text of which nobody knows whether the vendor accepted it. `vendor_id` is empty unless an answer held one."""
+
+    reference: str
+    vendor_id: str
+    sender: str
+    recipient: str
+    text: str
+    since: datetime  # it left no earlier than that
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The vendor has the text, and says of it what a delivery receipt would.
+
+    A vendor that keeps no reference of ours gives every text that may be the one, the likeliest first; of those,
+    the ones known to be other texts are left out.
+    """
+
+    receipts: Sequence[DeliveryReceipt]
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The vendor answered, and does not know the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """No answer that tells. `after` is how long the vendor wants to be left alone, in seconds."""
+
+    reason: str
+    after: float | None = None
+
+
+Finding = Found | NotFound | AskAgain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedNumber:
     """A number as the vendor lists it. `handle` is whatever the vendor needs to change it."""
 
@@ -155,6 +198,11 @@ class Vendor(ABC):
     #: the longest text that one send may carry, in characters
     max_characters: ClassVar[int] = 1600
     can_manage_numbers: ClassVar[bool] = False
+    #: whether a text whose answer was lost can be looked up; only if the vendor then knows all that it accepted
+    can_find: ClassVar[bool] = False
+    #: seconds after which a text that the vendor does not know was certainly not accepted, and is sent again: longer
+    #: than a request may linger on the way and in the vendor's queues, and than the list lags behind
+    find_grace: ClassVar[float] = 600.0
 
     def __init__(self, config: AccountConfig) -> None:
         self.config = config
@@ -196,6 +244,18 @@ class Vendor(ABC):
     def inbound_reply(self) -> Reply:
         """What the vendor wants to hear when an inbound text was stored."""
         return Reply()
+
+    # Looking up, where `can_find`
+    def find_request(self, sms: LostSms) -> Request:
+        """Ask what became of a text. Asking costs nothing and changes nothing. Raises ValueError when it cannot be."""
+        raise NotImplementedError(f"{self.title} cannot look texts up")
+
+    def found(self, sms: LostSms, answer: Answer) -> Finding:
+        """What the vendor knows. Total. NotFound only by a decoded answer that leaves no doubt: it is sent again then.
+
+        An error, a list that may be incomplete, and an answer of another form are all AskAgain.
+        """
+        raise NotImplementedError(f"{self.title} cannot look texts up")
 
     # Numbers, where `can_manage_numbers`
     def numbers_request(self, page: int) -> Request:

@@ -4,6 +4,7 @@ Its contract, JSON throughout, `Authorization: Bearer <token>` on everything tha
 
     POST {url}/messages {"from", "to", "text", "reference", "status_url"} -> 202 {"id", "segments"}
         400 {"error": {"code", "message"}}; a text that holds `error30007` is refused with that code
+    GET {url}/messages?reference=<ours> -> 200 {"messages": [{"id", "reference", "status", "code"}]}, empty for none
     GET {url}/numbers -> 200 {"numbers": [{"number", "inbound_url"}]}
     PUT {url}/numbers/{number} {"inbound_url"} -> 200
 
@@ -15,17 +16,22 @@ stamp, a full stop and the raw body.
 import json
 from time import time
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from notifier.texts import loads_object
-from notifier.wire import Answer, Call, Failure, Forged, Request, Response
+from notifier.wire import Answer, Call, Failure, Forged, Request, Response, Unreadable, retry_after_seconds
 from smsbridge.vendors.answers import base_url_problem, by_status, decoded, failed, secret_list, usable_id
 from smsbridge.vendors.base import (
     AccountConfig,
+    AskAgain,
     DeliveryReceipt,
     ErrorInfo,
     ErrorKind,
+    Finding,
+    Found,
     InboundText,
+    LostSms,
+    NotFound,
     Outcome,
     OutcomeKind,
     OutgoingSms,
@@ -42,6 +48,8 @@ class Fake(Vendor):
     key = "fake"
     title = "Fake vendor"
     can_manage_numbers = True
+    can_find = True
+    find_grace = 60.0  # the pretend network lists at once what it takes, and takes at most 30 seconds to do so
     option_help: ClassVar = {"url": "Base URL of the pretend SMS network, for instance {PUBLIC_URL}/simulator/fake."}
     secret_help: ClassVar = {
         "token": "What we authenticate with.",
@@ -101,6 +109,28 @@ class Fake(Vendor):
 
     def error(self, code: str) -> ErrorInfo:
         return fake_error(code)
+
+    # Looking up
+    def find_request(self, sms: LostSms) -> Request:
+        query = urlencode({"reference": sms.reference})
+        return Request("GET", f"{self._url}/messages?{query}", self._headers)
+
+    def found(self, sms: LostSms, answer: Answer) -> Finding:
+        if isinstance(answer, Failure):
+            return AskAgain(f"{self.title} did not answer: {answer.detail}")
+        if answer.status != 200:
+            return AskAgain(f"{self.title} answered {answer.status}", retry_after_seconds(answer.headers))
+        rows = (decoded(answer.body) or {}).get("messages")
+        if not isinstance(rows, list):
+            return AskAgain(f"{self.title} answered with no list of messages")
+        try:
+            told = [receipt for row in rows for receipt in read_receipts(row if isinstance(row, dict) else {})]
+        except Unreadable:
+            return AskAgain(f"{self.title} listed something that is no message")
+        ours = [receipt for receipt in told if receipt.vendor_id and receipt.reference == sms.reference]
+        if len(ours) < len(rows):
+            return AskAgain(f"{self.title} listed other messages than the one asked for")
+        return Found(ours) if ours else NotFound()
 
     # Incoming
     def verify(self, call: Call) -> None:

@@ -42,7 +42,13 @@ _quote_url = lru_cache(maxsize=64)(quote_plus)  # one receipt URL per account, i
 
 
 class Vonage(Vendor):
-    """One Vonage account: the SMS API for texts, the Numbers API for where inbound ones go."""
+    """One Vonage account: the SMS API for texts, the Numbers API for where inbound ones go.
+
+    A text whose answer was lost cannot be looked up: the SMS API offers no search by our reference. The Reports API
+    (https://developer.vonage.com/en/api/reports) is a paid product that searches by Vonage's id, which was lost with
+    the answer, or by recipient and time, and promises nothing about when a text appears in it; so that one is missing
+    proves nothing. Delivery receipts carry our reference, and settle all that was accepted.
+    """
 
     key = "vonage"
     title = "Vonage"

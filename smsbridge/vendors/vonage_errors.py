@@ -60,6 +60,9 @@ _RECEIPTS: dict[str, tuple[ErrorKind, str]] = {
     "99": (_U, "not delivered, for a reason without a code of its own"),
 }
 
+#: refusals of the account that are about the recipient's number or network: others are still accepted
+_SOME_ONLY = frozenset({"15", "22", "29"})
+
 
 def vonage_error(code: str) -> ErrorInfo:
     """Any code in words; see the module for how codes are written. An unknown one is of kind UNKNOWN."""
@@ -72,4 +75,4 @@ def vonage_error(code: str) -> ErrorInfo:
 
 def _entry(code: str, entry: tuple[ErrorKind, str] | None, link: str) -> ErrorInfo:
     kind, text = entry or (_U, "a code that Vonage's list did not hold when this was written")
-    return ErrorInfo(code, f"{text} (Vonage code {code})", link, kind)
+    return ErrorInfo(code, f"{text} (Vonage code {code})", link, kind, some_only=code in _SOME_ONLY)

@@ -1,7 +1,7 @@
 """Variables of the environment: what they may be, and the sentence that a wrong one gets."""
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -49,6 +49,30 @@ def test_a_bare_number_is_milliseconds_and_a_unit_is_itself(given: pytest.Monkey
     assert env.duration(NAME, "1 week") == timedelta(seconds=1.5)
     given.setenv(NAME, "1 week")
     assert env.duration(NAME, "10 minutes") == timedelta(weeks=1)
+
+
+def test_a_limit_is_above_zero_or_off(given: pytest.MonkeyPatch) -> None:
+    assert env.limit(NAME) is None
+    given.setenv(NAME, "off")
+    assert env.limit(NAME) is None
+    given.setenv(NAME, "5")
+    assert env.limit(NAME) == 5
+    for wrong in ("0", "-1", "many", "3000000000"):
+        given.setenv(NAME, wrong)
+        with pytest.raises(ImproperlyConfigured, match=NAME):
+            env.limit(NAME)
+
+
+def test_hours_are_a_stretch_of_the_day_or_off(given: pytest.MonkeyPatch) -> None:
+    assert env.hours(NAME) is None
+    given.setenv(NAME, "off")
+    assert env.hours(NAME) is None
+    given.setenv(NAME, " 21:00 - 8:00")
+    assert env.hours(NAME) == (time(21), time(8))
+    for wrong in ("21:00", "9pm-8am", "21:00-24:00", "08:00-08:00", "21:00-08:00-09:00"):
+        given.setenv(NAME, wrong)
+        with pytest.raises(ImproperlyConfigured, match=NAME):
+            env.hours(NAME)
 
 
 def test_zero_is_a_duration_only_where_it_means_something(given: pytest.MonkeyPatch) -> None:

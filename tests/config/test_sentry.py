@@ -95,7 +95,7 @@ def test_requests_users_and_breadcrumbs_are_left_out() -> None:
         "breadcrumbs": {},
         "extra": {"phone": PHONE},
     }
-    assert without_people(event, {}) == {"level": "error"}  # type: ignore[typeddict-item,arg-type]
+    assert without_people(event, {}) == {"level": "error"}  # type: ignore[arg-type]
 
 
 def test_without_a_dsn_nothing_is_reported() -> None:

@@ -11,6 +11,8 @@ from smsbridge.demo.services import Redis
 from smsbridge.models import InboundSms, OutboundSms
 from tests.flows.town import Town, awaited, town
 
+pytestmark = pytest.mark.once  # it is about processes, which are the same on any database
+
 WORDS, ANSWER, REFUSED = "Marmalade at eleven?", "Quince would be nicer", "error6 of the orchard"
 
 Line = dict[str, Any]

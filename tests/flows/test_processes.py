@@ -7,7 +7,7 @@ import requests
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 
-from tests.processes import Processes, Program
+from tests.processes import Processes
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "in chunks"])
@@ -34,6 +34,7 @@ def test_a_worker_answers_and_ends_on_sigterm(processes: Processes) -> None:
     assert worker.stop() == 0
 
 
-def test_a_worker_runs_what_beat_rings(processes: Processes, worker: Program) -> None:
+def test_a_worker_runs_what_beat_rings(processes: Processes) -> None:
+    worker = processes.worker(LOG_LEVEL="debug")
     processes.beat(SWEEP_SECONDS="0.5")
     assert worker.said("Task notifier.tasks.sweep"), worker.output

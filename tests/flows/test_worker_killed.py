@@ -15,20 +15,26 @@ from tests.notifier.servers import Peer, Received, Server, answer, hang
 from tests.processes import Processes, started
 from tests.smsbridge.upstreams import Network
 
+pytestmark = pytest.mark.once  # it is about processes, which are the same on any database
+
 LIMITS = {"CLAIM_SECONDS": "2", "SENDING_SECONDS": "2", "HTTP_TIMEOUT_SECONDS": "1.9", "SWEEP_SECONDS": "0.5"}
 PEOPLE = 60
 WINDOW = 20
-END_STATES = ("sent", "uncertain")
+END_STATES = ("sent", "uncertain", "delivered")
 
 
 class Slow(Network):
-    """A vendor that takes each text at once and answers later."""
+    """A vendor that takes each text at once and answers later. Unless it `tells`, nothing can be looked up there."""
 
     slow_seconds = 0.3
+    tells = False
 
     def accept(self, peer: Peer, received: Received) -> None:
         peer.stopping.wait(self.slow_seconds)
         super().accept(peer, received)
+
+    def list(self, peer: Peer, received: Received) -> None:
+        (super().list if self.tells else answer(503))(peer, received)
 
     @property
     def phones(self) -> Counter[str]:
@@ -95,6 +101,23 @@ def test_after_a_kill_each_message_has_one_text_or_is_visibly_uncertain(
     assert sent <= set(vendor.phones)
     assert len(sent | uncertain) == PEOPLE
     assert not Notice.objects.filter(bridge=bridge, state="waiting").exists()
+
+
+def test_after_a_kill_a_vendor_that_can_be_asked_leaves_none_uncertain(
+    processes: Processes, bridge: Bridge, vendor: Slow
+) -> None:
+    vendor.tells = True
+    burst(bridge)
+    worker = processes.worker(SEND_WINDOW=str(WINDOW))
+    assert awaited(lambda: len(vendor.requests) > WINDOW, "the middle of the burst")
+    worker.kill()
+    processes.worker(SEND_WINDOW=str(WINDOW))
+
+    assert awaited(
+        lambda: settled(bridge) and not states(bridge)["uncertain"], f"all to be known, not {states(bridge)}"
+    )
+    assert set(vendor.phones.values()) == {1}
+    assert 0 < states(bridge)["delivered"] <= WINDOW
 
 
 def test_a_worker_that_is_asked_to_go_finishes_what_it_began_and_leaves_the_rest(

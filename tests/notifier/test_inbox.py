@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from notifier.models import Conversation, Hook, InboxEvent, Message, Receipt, ReceiptCheck
@@ -297,3 +298,20 @@ def test_workers_that_meet_at_the_same_rows_do_not_deadlock(
 
 def test_a_stage_with_nothing_to_do_says_so(db: None) -> None:
     assert run_stage("drain") == 0
+
+
+def test_bodies_are_read_in_portions_that_fit_into_a_connections_buffers(hook: Hook) -> None:
+    """A worker that freezes with an answer half read would keep its locks: the database waits for it to read on."""
+    _accepted(hook, [layer_event(text="x" * 20_000) for _ in range(6)])
+    _accepted(hook, [layer_event(text="x" * 100_000)])
+    portions: list[int] = []
+
+    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("select id, body"):
+            portions.append(1)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(count):
+        assert drain() == 7
+    assert len(portions) == 4, "two by two, and the largest alone"
+    assert Message.objects.count() == 7

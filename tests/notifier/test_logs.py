@@ -5,6 +5,7 @@ import logging
 import sys
 
 import pytest
+from celery import shared_task
 from django.db import transaction
 
 from notifier import trail
@@ -29,7 +30,7 @@ def test_a_json_line_is_one_object_with_time_level_logger_and_message() -> None:
 
 
 def test_what_a_line_tells_beside_its_words_stands_under_its_own_name() -> None:
-    facts = {"traces": ["e1", "e2"], "hook": "layer"}
+    facts: dict[str, object] = {"traces": ["e1", "e2"], "hook": "layer"}
     line = json.loads(Json().format(record(facts=facts)))
     assert {name: line[name] for name in facts} == facts
     assert Plain().format(record(facts=facts)).endswith("7 rows traces=['e1', 'e2'] hook=layer")
@@ -48,6 +49,17 @@ def test_a_traceback_is_written_without_the_words_of_its_exception(formatter: lo
     assert "ValueError" in line
     assert "test_logs.py" in line, "where it was raised is what mends a program"
     assert PHONE not in line
+
+
+def test_celerys_line_about_a_task_that_failed_says_no_more_than_its_type(caplog: pytest.LogCaptureFixture) -> None:
+    @shared_task
+    def fails() -> None:
+        raise ValueError(f"a text to {PHONE}")
+
+    fails.apply()
+    lines = [Plain().format(line) for line in caplog.records if line.name == "celery.app.trace"]
+    assert "raised unexpected: ValueError" in lines[-1]
+    assert PHONE not in "".join(lines)
 
 
 @pytest.mark.django_db(transaction=True)

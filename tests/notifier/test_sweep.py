@@ -114,7 +114,7 @@ def test_a_worker_looks_by_itself_without_beat_and_without_a_ring(processes: Pro
 
 
 def test_beat_makes_a_worker_look(processes: Processes) -> None:
-    program = processes.worker(SWEEP_SECONDS="3600")
+    program = processes.worker(SWEEP_SECONDS="3600", LOG_LEVEL="debug")
     processes.beat(SWEEP_SECONDS="0.5")
     assert eventually(lambda: program.output.count("Task notifier.tasks.sweep") >= 4), program.output
     _waiting_event()  # its own clock came at its start and will not come again in this hour

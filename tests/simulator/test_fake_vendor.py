@@ -66,6 +66,15 @@ def test_it_tells_sent_and_then_delivered(vendor: Client, receiver: Receiver) ->
     assert {call.path for call in receiver.posts} == {"/hook"}
 
 
+def test_it_lists_what_came_of_the_texts_with_a_reference(vendor: Client) -> None:
+    uid = send(vendor).json()["id"]
+    send(vendor, reference="n-43")
+    listed = vendor.get("/simulator/fake/messages?reference=n-42").json()
+    assert listed == {"messages": [{"id": uid, "reference": "n-42", "status": "delivered", "code": ""}]}
+    assert vendor.get("/simulator/fake/messages?reference=n-44").json() == {"messages": []}
+    assert vendor.get("/simulator/fake/messages").status_code == 400
+
+
 @pytest.mark.parametrize("token", ["", "Bearer", "Bearer wrong", "Basic fake-token"])
 def test_it_wants_its_token(vendor: Client, token: str) -> None:
     for call in (send, lambda vendor: own(vendor, ""), lambda vendor: vendor.get("/simulator/fake/numbers")):

@@ -9,12 +9,10 @@ import pytest
 
 from notifier.runner import Step
 from smsbridge.services.composing import Composer
+from smsbridge.services.reconciling import Reconciler
 from smsbridge.services.replies import Poster
 from smsbridge.services.sending import Sender
-
-
-class Crash(BaseException):
-    """The process ended here. No code of the program catches it."""
+from tests.crashing import Crash
 
 
 def compose() -> int:
@@ -27,6 +25,10 @@ def send() -> int:
 
 def reply() -> int:
     return _run(Poster())
+
+
+def reconcile() -> int:
+    return _run(Reconciler())
 
 
 def _run(worker: Any) -> int:

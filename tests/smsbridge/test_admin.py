@@ -23,12 +23,13 @@ MODELS: dict[str, Any] = {
     "notice": models.Notice,
     "contact": models.Contact,
     "optout": models.OptOut,
+    "consentevent": models.ConsentEvent,
     "bridge": models.Bridge,
     "pool": models.Pool,
     "number": models.Number,
     "vendoraccount": models.VendorAccount,
 }
-FACTS = ["lease", "outboundsms", "inboundsms", "notice"]
+FACTS = ["lease", "outboundsms", "inboundsms", "notice", "consentevent"]
 WITH_PHONES = ["lease", "outboundsms", "inboundsms", "contact"]
 
 pages = Pages("smsbridge")

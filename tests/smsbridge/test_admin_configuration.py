@@ -1,13 +1,13 @@
-"""The SMS side's configuration, contacts and opt-outs in the admin: what is taken, refused, kept and written down."""
+"""The SMS side's configuration and contacts in the admin: what is taken, refused, kept and written down."""
 
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import ADDITION, DELETION, LogEntry
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from smsbridge import models
-from smsbridge.models import Bridge, Contact, Number, OptOut, VendorAccount
+from smsbridge.models import Bridge, Contact, Number, VendorAccount
 from smsbridge.services.accounts import live_bridges
 from tests import admin_rows
 from tests.admin_pages import Pages, html
@@ -39,6 +39,7 @@ def bridge_form(bridge: Bridge, **changes: Any) -> dict[str, Any]:
         "when_exhausted": "skip",
         "max_age": "12 hours",
         "region": "",
+        "over_budget": "wait",
         **changes,
     }
 
@@ -147,13 +148,3 @@ def test_a_phone_that_is_none_is_refused(admin_client: Client) -> None:
     contact = admin_rows.person(installation(), 1)
     admin_client.post(url("contact", contact.pk, "change"), {"name": "G", "phone": "call me", "custom": "{}"})
     assert Contact.objects.get().phone == phone(1)
-
-
-def test_opt_outs_are_added_and_removed_and_it_is_written_down(admin_client: Client) -> None:
-    admin_client.post(url("optout", "add"), {"phone": "+1 202 555 1001", "note": "by letter"})
-    row = OptOut.objects.get()
-    assert (row.phone, row.source, row.note) == ("+12025551001", "operator", "by letter")
-    admin_client.post(url("optout", row.pk, "delete"), {"post": "yes"})
-    assert not OptOut.objects.exists()
-    assert set(LogEntry.objects.values_list("action_flag", flat=True)) == {ADDITION, DELETION}
-    assert not [entry for entry in LogEntry.objects.all() if "+12025551001" in entry.object_repr]

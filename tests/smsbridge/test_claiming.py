@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from notifier.runner import Step
 from smsbridge.models import Bridge, Notice, OutboundSms
-from smsbridge.services import composing, gathering
+from smsbridge.services import claiming, composing, gathering
 from smsbridge.services.claiming import prolong
 from tests import factories
 from tests.factories import conversation, message, notice
@@ -64,13 +64,14 @@ def test_a_worker_that_freezes_while_it_claims_does_not_stop_the_others(
 ) -> None:
     notice(bridge)
     frozen, thaw = threading.Event(), threading.Event()
-    facts = gathering._facts
+    claim_due = claiming.claim_due
 
     def freeze(*args: Any) -> Any:
+        claimed = claim_due(*args)
         if threading.current_thread().name == "frozen":
             frozen.set()
             thaw.wait(20)
-        return facts(*args)
+        return claimed
 
     def work() -> None:
         try:
@@ -78,7 +79,7 @@ def test_a_worker_that_freezes_while_it_claims_does_not_stop_the_others(
         finally:
             connection.close()
 
-    monkeypatch.setattr(gathering, "_facts", freeze)
+    monkeypatch.setattr(gathering, "claim_due", freeze)
     thread = threading.Thread(target=work, name="frozen")
     thread.start()
     try:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from notifier.backoff import MAX_ATTEMPTS
-from smsbridge.models import Bridge, OptOut, OutboundSms
+from smsbridge.models import Bridge, Lease, OptOut, OutboundSms
 from smsbridge.services import clearance, outcomes
 from smsbridge.services.outcomes import Flight, Result
 from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind
@@ -77,6 +77,14 @@ def test_a_result_that_has_lost_its_claim_changes_nothing(bridge: Bridge) -> Non
     outcomes.write([Result(flight, Outcome(kind=OutcomeKind.SENT, vendor_id="v"))])
     sms.refresh_from_db()
     assert (sms.state, sms.vendor_id) == ("sending", None)
+
+
+def test_a_refusal_that_has_lost_its_claim_takes_back_no_text(bridge: Bridge) -> None:
+    sms, flight = flight_of(bridge)
+    OutboundSms.objects.update(claim=uuid.uuid4(), introduces=True)
+    Lease.objects.update(introduced_by=sms)
+    outcomes.write([Result(flight, Outcome(kind=OutcomeKind.REFUSED))])
+    assert Lease.objects.get().introduced_by == sms
 
 
 def test_a_repeated_id_is_said_without_phone_or_text(bridge: Bridge, caplog: pytest.LogCaptureFixture) -> None:

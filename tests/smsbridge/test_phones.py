@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsbridge.phones import mask, region_of, to_e164
+from smsbridge.phones import costly_kind, country_of, mask, region_of, to_e164, zones_of
 
 
 @pytest.mark.parametrize(
@@ -128,3 +128,66 @@ def test_a_masked_number_hides_at_least_three_characters(number: str) -> None:
 )
 def test_it_knows_the_region_of_a_number(number: str, region: str | None) -> None:
     assert region_of(number) == region
+
+
+@pytest.mark.parametrize(
+    ("number", "country"),
+    [
+        ("+14155550101", "US"),
+        ("+16045550101", "CA"),
+        ("+18762222222", "JM"),
+        ("+41446681800", "CH"),
+        ("+442079460018", "GB"),
+        ("+447624000000", "IM"),
+        ("+77011234567", "KZ"),
+        ("+15550000001", "US"),
+        ("+447000000000", "GB"),
+        ("+80012345678", ""),
+        ("+881612345678", ""),
+        ("+11231234", "US"),
+        ("+999", ""),
+        ("nonsense", ""),
+    ],
+)
+def test_it_knows_the_country_of_a_number_or_the_main_one_of_its_calling_code(number: str, country: str) -> None:
+    assert country_of(number) == country
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("+19002345678", "premium-rate"),
+        ("+33899123456", "premium-rate"),
+        ("+979123456789", "premium-rate"),
+        ("+41848123456", "shared-cost"),
+        ("+447012345678", "personal"),
+        ("+447640123456", "pager"),
+        ("+14155550101", ""),
+        ("+41791234567", ""),
+        ("+15550000001", ""),
+        ("nonsense", ""),
+    ],
+)
+def test_it_knows_the_kinds_of_numbers_that_may_cost_more(number: str, kind: str) -> None:
+    assert costly_kind(number) == kind
+
+
+@pytest.mark.parametrize(
+    ("number", "zones"),
+    [
+        ("+12025550101", ("America/New_York",)),
+        ("+14155550101", ("America/Los_Angeles",)),
+        ("+41791234567", ("Europe/Zurich",)),
+        ("+393123456789", ("Europe/Rome", "Europe/Vatican")),
+        ("+881612345678", ()),
+        ("+15550000001", ()),
+        ("nonsense", ()),
+    ],
+)
+def test_it_knows_where_a_number_may_be(number: str, zones: tuple[str, ...]) -> None:
+    assert zones_of(number) == zones
+
+
+def test_a_mobile_of_a_wide_country_may_be_anywhere_in_it() -> None:
+    zones = zones_of("+79161234567")
+    assert {"Europe/Moscow", "Asia/Vladivostok"} <= set(zones)

@@ -1,19 +1,26 @@
 """What is forgotten by age, and what is not as it is still at work."""
 
 from datetime import timedelta
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
 import pytest
+from axes.models import AccessLog
+from django.apps import apps
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from notifier.models import Departure, InboxEvent, Message, Receipt, ReceiptCheck
 from notifier.services import forgetting, retention
+from notifier.tasks import forget_old
 from smsbridge.models import Bridge, ConsentEvent, Contact, DailyUse, InboundSms, Lease, Notice, OptOut, OutboundSms
 from tests import factories
-from tests.factories import BENS_PHONE
+from tests.factories import BEN, BENS_PHONE
 from tests.threads import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,6 +80,37 @@ def test_what_is_still_to_be_sent_keeps_its_words(bridge: Bridge, state: str) ->
     assert Message.objects.get().text != ""
 
 
+def test_what_is_perhaps_sent_keeps_the_words_by_which_it_is_looked_up(bridge: Bridge) -> None:
+    told(bridge, OLD, "uncertain")
+    forget()
+    assert OutboundSms.objects.get().text != ""
+
+
+@pytest.mark.parametrize("state", ["uncertain", "dead"])
+def test_what_nobody_decided_on_goes_at_last_and_is_counted_apart(bridge: Bridge, state: str) -> None:
+    told(bridge, ANCIENT, state)
+    assert forget()["texts that nobody decided on"] == 1
+    assert not OutboundSms.objects.exists()
+
+
+@pytest.mark.parametrize("of_before", [False, True], ids=["new", "of a former version"])
+def test_a_message_of_which_only_receipts_came_is_forgotten_too(
+    client: Client, bridge: Bridge, of_before: bool
+) -> None:
+    event = factories.layer_event("message.read", recipients={BEN: "read"})
+    factories.deliver(client, bridge.hook, event)
+    factories.drain()
+    assert forget() == {}
+    if of_before:
+        Message.objects.update(changed_at=None)
+        migration = import_module("notifier.migrations.0003_age_of_messages_never_seen")
+        migration.begin_to_age(apps, connection.schema_editor())
+    Message.objects.filter(changed_at__lt=timezone.now()).update(changed_at=ago(ANCIENT))
+    forget()
+    assert not Message.objects.exists()
+    assert not Receipt.objects.exists()
+
+
 def test_a_message_that_waits_for_its_check_or_its_text_is_kept(bridge: Bridge) -> None:
     place = factories.conversation(bridge.hook.chat_app)
     checked, noticed = (factories.message(place, sent_at=ago(ANCIENT)) for _ in range(2))
@@ -84,6 +122,7 @@ def test_a_message_that_waits_for_its_check_or_its_text_is_kept(bridge: Bridge) 
 
 def test_the_text_that_tells_where_a_reply_belongs_stays_while_its_lease_lives(bridge: Bridge) -> None:
     sms = told(bridge, ANCIENT)
+    assert sms.conversation is not None
     link = factories.lease(sms.number, sms.conversation, phone=sms.phone, lasts=3600)
     forget()
     assert OutboundSms.objects.filter(pk=sms.pk).exists()
@@ -123,6 +162,16 @@ def test_events_that_nobody_mended_go_with_the_words(bridge: Bridge) -> None:
     assert {event.key for event in InboxEvent.objects.all()} == {"young", "waiting"}
 
 
+def test_who_logged_in_and_from_where_is_forgotten_too_and_sessions_that_ran_out() -> None:
+    AccessLog.objects.create(username="old", attempt_time=ago(ANCIENT))
+    AccessLog.objects.filter(username="old").update(attempt_time=ago(ANCIENT))
+    AccessLog.objects.create(username="young")
+    Session.objects.create(session_key="over", expire_date=ago(YOUNG))
+    forget_old()
+    assert [log.username for log in AccessLog.objects.all()] == ["young"]
+    assert not Session.objects.exists()
+
+
 def test_nothing_is_forgotten_where_the_age_is_0(bridge: Bridge) -> None:
     told(bridge, ANCIENT)
     assert retention.forget_old(timedelta(0), timedelta(0)) == {}
@@ -137,6 +186,38 @@ def test_many_rows_go_in_batches(bridge: Bridge, monkeypatch: pytest.MonkeyPatch
     done = retention.forget_old(TEXTS, ROWS, tick=lambda: ticks.append(1))
     assert done == {"words of texts received": 5}
     assert len(ticks) == 3
+
+
+def test_a_batch_of_which_all_stays_does_not_end_the_work(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "BATCH", 2)
+    place = factories.conversation(bridge.hook.chat_app)
+    needed = [factories.message(place, sent_at=ago(ANCIENT)) for _ in range(3)]
+    for message in needed:
+        factories.notice(bridge, message)
+    factories.message(place, sent_at=ago(ANCIENT))
+    assert forget()["messages"] == 1
+    assert {message.pk for message in Message.objects.all()} == {message.pk for message in needed}
+
+
+def test_what_a_message_is_needed_for_is_asked_of_one_batch_at_a_time(bridge: Bridge) -> None:
+    told(bridge, ANCIENT)
+    with CaptureQueriesContext(connection) as queries:
+        forget()
+    asked = [one["sql"] for one in queries if "smsbridge_notice n" in one["sql"]]
+    assert len(asked) == 2
+    assert all("x.id = any(" in sql or "x.id in (select value from json_each(" in sql for sql in asked)
+
+
+def test_what_is_forgotten_is_looked_for_by_index_in_what_refers_to_it() -> None:
+    """The database looks at commit for rows that refer to each row that was deleted."""
+    forgotten = {"smsbridge_outboundsms", "smsbridge_inboundsms", "smsbridge_lease", "smsbridge_notice"}
+    forgotten |= {"smsbridge_contact", "notifier_message", "notifier_receipt", "notifier_departure"}
+    with connection.cursor() as cursor:
+        for model in apps.get_models():
+            found = connection.introspection.get_constraints(cursor, model._meta.db_table).values()
+            indexed = {one["columns"][0] for one in found if one["index"] or one["unique"]}
+            refers = {one["columns"][0] for one in found if one["foreign_key"] and one["foreign_key"][0] in forgotten}
+            assert refers <= indexed, model
 
 
 @pytest.mark.postgres
@@ -164,3 +245,6 @@ def test_the_command_tells_before_it_forgets(bridge: Bridge) -> None:
     assert "Nothing is old enough." in said.getvalue()
     with pytest.raises(CommandError, match="not a duration"):
         call_command("forget_old", "--texts", "some days", stdout=said)
+    for option in ("--texts", "--rows"):
+        with pytest.raises(CommandError, match=f"{option} must be at least 2 days"):
+            call_command("forget_old", option, "1 day", stdout=said)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,9 +18,10 @@ from notifier.backoff import MAX_ATTEMPTS, backoff
 from notifier.models import Receipt
 from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Part
 from notifier.runner import Step
+from notifier.services.conversations import Arrived
 from notifier.services.merging import merge
-from smsbridge.models import Bridge, Lease, Notice, Number, OptOut, OutboundSms, VendorAccount
-from smsbridge.services import clearance, leases, outcomes, sending, unsettled
+from smsbridge.models import Breaker, Bridge, Lease, Notice, Number, OptOut, OutboundSms, VendorAccount
+from smsbridge.services import clearance, composing, contacts, leases, outcomes, queue, sending, unsettled
 from smsbridge.services.outcomes import Flight
 from smsbridge.vendors.fake import Fake
 from tests import factories
@@ -47,7 +48,10 @@ def state_of(sms: OutboundSms) -> str:
 
 
 def make_due(sms: OutboundSms) -> None:
-    OutboundSms.objects.filter(pk=sms.pk).update(next_at=timezone.now() - timedelta(milliseconds=1))
+    """Also if its vendor asked to be left alone for a while."""
+    past = timezone.now() - timedelta(milliseconds=1)
+    OutboundSms.objects.filter(pk=sms.pk).update(next_at=past)
+    Breaker.objects.update(probe_at=past)
 
 
 def wait_of(sms: OutboundSms) -> float:
@@ -255,6 +259,18 @@ def test_a_dry_run_does_everything_but_the_call(bridge: Bridge, network: Network
     assert OutboundSms.objects.count() == 1
 
 
+def test_what_a_paused_account_holds_does_not_hold_what_is_written_after_its_number_was_moved(
+    bridge: Bridge, network: Network
+) -> None:
+    held = linked(bridge)
+    VendorAccount.objects.filter(pk=held.account_id).update(paused=True)
+    Number.objects.filter(pk=held.number_id).update(account=factories.vendor_account(options={"url": network.url}))
+    factories.forget()
+    later = linked(bridge, number=Number.objects.get(pk=held.number_id))
+    send()
+    assert (state_of(held), state_of(later)) == ("ready", "sent")
+
+
 # The commit before the call
 
 
@@ -357,8 +373,8 @@ def test_what_the_vendor_answered_while_the_database_was_away_is_not_lost(
     """Not even when it is away for longer than a call may take."""
     sms, sender, claim = linked(bridge), sending.Sender(), clearance.claim
     network.script = [after(lambda: time.sleep(0.2), network.accept)]
-    answers = iter([claim, away, away])
-    monkeypatch.setattr(sending, "claim", lambda limit: next(answers, claim)(limit))
+    answers: Iterator[Callable[..., list[Flight]]] = iter([claim, away, away])
+    monkeypatch.setattr(sending, "claim", lambda *args: next(answers, claim)(*args))
     for _ in range(2):
         with pytest.raises(OperationalError):
             sender.step()
@@ -367,7 +383,7 @@ def test_what_the_vendor_answered_while_the_database_was_away_is_not_lost(
     assert (state_of(sms), len(network.requests)) == ("sent", 1)
 
 
-def away(_: object) -> list[Flight]:
+def away(*_: object) -> list[Flight]:
     raise OperationalError("the database is starting up")
 
 
@@ -378,8 +394,8 @@ def test_a_worker_that_stood_still_after_its_claim_hands_nothing_over(
     settings.SENDING_SECONDS = 0.4
     sms, claim = linked(bridge), clearance.claim
 
-    def frozen(limit: int) -> list[Flight]:
-        flights = claim(limit)
+    def frozen(*args: Any) -> list[Flight]:
+        flights = claim(*args)
         if flights:
             time.sleep(0.5)
             OptOut.objects.create(phone=BENS_PHONE, source="keyword")
@@ -463,7 +479,28 @@ def edit(told: Notice) -> None:
     )
     place = told.conversation.key
     event = ChatEvent(key="e", type="edited", kind=Kind.EDITED, at=timezone.now(), conversation=place, message=facts)
-    merge(told.message.chat_app_id, [], [(timezone.now(), event)])
+    merge(told.message.chat_app_id, [], [Arrived(timezone.now(), event, None)])
+
+
+def test_an_edit_while_its_text_is_composed_is_not_missed(
+    bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between reading the words and storing the text lies the platform's time to say who is who."""
+    told = factories.notice(bridge)
+    read = contacts.people
+
+    def slowly(*args: Any, **named: Any) -> Any:
+        if not OutboundSms.objects.exists() and told.message.edited_at is None:
+            edit(told)
+            told.message.refresh_from_db()
+        return read(*args, **named)
+
+    monkeypatch.setattr(composing, "people", slowly)
+    compose()
+    send()
+    compose()
+    send()
+    assert network.texts == ["Ann: Better so"]
 
 
 def grow_old(told: Notice) -> None:
@@ -585,7 +622,7 @@ def test_a_text_that_waited_is_not_sent_among_those_of_another_conversation(brid
     Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     factories.notice(bridge, message(conversation(bridge.hook.chat_app), "Of another"))
     compose()
-    OutboundSms.objects.update(next_at=timezone.now() - timedelta(seconds=1))
+    make_due(sms)
     send(), send()
     assert network.texts == ["Ann: Of one", "Ann: Of another"]
     assert state_of(sms) == "withdrawn"
@@ -749,7 +786,7 @@ def test_the_workers_own_clock_decides_nothing(
         def now(cls, tz: Any = None) -> Any:
             return module.datetime.now(tz) + timedelta(hours=hours)
 
-    for name in ("smsbridge.services.clearance", "smsbridge.services.outcomes"):
+    for name in ("smsbridge.services.clearance", "smsbridge.services.history"):
         monkeypatch.setattr(f"{name}.datetime", Wrong)
     send()
     assert state_of(sms) == "sent"
@@ -799,14 +836,14 @@ def test_an_account_that_lacks_something_keeps_its_texts_until_it_is_corrected(
 def test_an_account_that_is_spoilt_after_the_claim_keeps_its_texts_too(
     bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sms, due = linked(bridge), clearance._due
+    sms, due = linked(bridge), queue.due
 
-    def spoil(limit: int) -> Any:
-        found = due(limit)
+    def spoil(*args: Any) -> Any:
+        found = due(*args)
         change(VendorAccount.objects.get(), {"url": "sms.example.com/fake"})
         return found
 
-    monkeypatch.setattr(clearance, "_due", spoil)
+    monkeypatch.setattr(clearance, "due", spoil)
     send()
     assert state_of(sms) == "ready"
     assert "base URL" in sms.reason

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.utils import timezone
 from pytest_django import Settings
 
 from notifier.models import ChatApp, Hook
@@ -17,6 +18,7 @@ from smsbridge.models import Bridge, Number, Pool, VendorAccount
 from smsbridge.services.accounts import forget_accounts, live_bridges
 from smsbridge.services.setting_up import Refused, set_up
 from smsbridge.vendors import registry
+from tests import factories
 from tests.notifier.layer_webhooks import APP_ID, TOKEN
 from tests.smsbridge.environments import Environment, environment
 
@@ -127,6 +129,19 @@ class TestRepeated:
         Hook.objects.update(delay=timedelta(hours=1))
         assert set(told().values()) == {"unchanged"}
         assert Bridge.objects.get().template == "Mine: <%= text %>"
+
+    def test_nobody_waits_for_a_budget_that_was_raised(self, env: Environment) -> None:
+        env(SMS_DAILY_BUDGET=10)
+        set_up()
+        tomorrow = timezone.now() + timedelta(days=1)
+        one = factories.notice(Bridge.objects.get(), next_at=tomorrow)
+        told()
+        one.refresh_from_db()
+        assert one.next_at == tomorrow
+        env(SMS_DAILY_BUDGET=50)
+        assert told()["bridge layer"] == "changed: daily_budget"
+        one.refresh_from_db()
+        assert one.next_at < tomorrow
 
     def test_a_number_that_is_no_longer_named_becomes_inactive(self, env: Environment) -> None:
         set_up()

@@ -18,6 +18,7 @@ BEN = Person("ben", "Ben", "+12025550101")
 
 BRIDGE = LiveBridge(
     id=1,
+    name="layer",
     hook=1,
     chat_app=1,
     app_name="Acme",
@@ -32,6 +33,9 @@ BRIDGE = LiveBridge(
     waits_for_number=False,
     max_age=timedelta(hours=12),
     region=None,
+    countries=None,
+    quiet=None,
+    limits=None,
     numbers=(),
 )
 

@@ -6,17 +6,23 @@ import threading
 from collections.abc import Callable
 from itertools import count
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 from tests.notifier import servers
 from tests.notifier.servers import Peer, Received, Step
 
 
 class Network:
-    """What the fake vendor speaks to. `script` is done in turn, one step per SMS; afterwards every SMS is accepted."""
+    """What the fake vendor speaks to. `script` is done in turn, one step per call.
+
+    Afterwards every SMS is accepted, and every look-up answered.
+    """
 
     def __init__(self) -> None:
         self.script: list[Step] = []
         self.accepted: list[dict[str, Any]] = []
+        self.looked_up = 0
+        self.status = "delivered"  # of what is looked up
         self._serial = count(1)
         self._mutex = threading.Lock()
         self._server = servers.Server(self._answer)
@@ -35,22 +41,39 @@ class Network:
     @property
     def requests(self) -> list[dict[str, Any]]:
         """Every SMS that came over the wire, whatever became of it."""
-        return [json.loads(received.body) for received in self._server.requests]
+        return [json.loads(received.body) for received in self._server.requests if received.method == "POST"]
 
     @property
     def texts(self) -> list[str]:
         return [one["text"] for one in self.requests]
 
     def accept(self, peer: Peer, received: Received) -> None:
+        vendor_id = self.take(received)
+        servers.answer(202, json.dumps({"id": vendor_id, "segments": 1}).encode())(peer, received)
+
+    def lose(self, peer: Peer, received: Received) -> None:
+        """Accept the SMS, and lose the answer."""
+        self.take(received)
+        peer.close()
+
+    def take(self, received: Received) -> str:
         with self._mutex:
             vendor_id = f"v-{next(self._serial)}"
-            self.accepted.append(json.loads(received.body))
-        servers.answer(202, json.dumps({"id": vendor_id, "segments": 1}).encode())(peer, received)
+            self.accepted.append({**json.loads(received.body), "id": vendor_id})
+        return vendor_id
+
+    def list(self, peer: Peer, received: Received) -> None:
+        """Say what came of the texts with a reference."""
+        self.looked_up += 1
+        reference = parse_qs(urlsplit(received.path).query)["reference"][0]
+        known = [one["id"] for one in self.accepted if one["reference"] == reference]
+        told = [{"id": id_, "reference": reference, "status": self.status, "code": ""} for id_ in known]
+        servers.answer(200, json.dumps({"messages": told}).encode())(peer, received)
 
     def _answer(self, peer: Peer, received: Received) -> None:
         with self._mutex:
             step = self.script.pop(0) if self.script else None
-        (step or self.accept)(peer, received)
+        (step or (self.list if received.method == "GET" else self.accept))(peer, received)
 
 
 def refused(code: str, status: int = 400) -> Step:

@@ -5,12 +5,23 @@ The vendor also gets a line in `test_any_input`, which throws arbitrary input at
 """
 
 from abc import ABC, abstractmethod
+from datetime import UTC, datetime
 
 import pytest
 
 from notifier.transport import Exchange
 from notifier.wire import Failure, Response
-from smsbridge.vendors.base import ErrorKind, Outcome, OutcomeKind, OutgoingSms, Vendor
+from smsbridge.vendors.base import (
+    AskAgain,
+    ErrorKind,
+    Found,
+    LostSms,
+    NotFound,
+    Outcome,
+    OutcomeKind,
+    OutgoingSms,
+    Vendor,
+)
 from tests.notifier import servers
 from tests.notifier.servers import Step
 
@@ -21,6 +32,14 @@ SMS = OutgoingSms(
     reference="n-42",
     unicode=False,
     status_url="https://bridge.example/webhooks/sms/main/status/",
+)
+LOST = LostSms(
+    reference=SMS.reference,
+    vendor_id="",
+    sender=SMS.sender,
+    recipient=SMS.recipient,
+    text=SMS.text,
+    since=datetime(2026, 11, 20, 7, 0, tzinfo=UTC),
 )
 
 
@@ -50,6 +69,14 @@ class VendorContract(ABC):
     def account_error(self) -> Response:
         """An answer that refuses because of the account."""
 
+    def found(self) -> tuple[Response, str]:
+        """Where `can_find`: the answer to a look-up that has the text, and the vendor's id in it."""
+        raise NotImplementedError
+
+    def not_found(self) -> Response:
+        """Where `can_find`: the answer to a look-up of a text that the vendor never accepted."""
+        raise NotImplementedError
+
     def test_it_makes_one_post_that_carries_our_text(self) -> None:
         request = self.vendor().request_for(SMS)
         assert request.method == "POST"
@@ -61,6 +88,8 @@ class VendorContract(ABC):
         urls = [vendor.request_for(SMS).url]
         if vendor.can_manage_numbers:
             urls.append(vendor.numbers_request(1).url)
+        if vendor.can_find:
+            urls.append(vendor.find_request(LOST).url)
         assert not [secret for secret in vendor.config.secrets.values() for url in urls if secret in url]
 
     def test_it_shows_no_secret_in_its_configuration(self) -> None:
@@ -157,6 +186,37 @@ class VendorContract(ABC):
 
     def test_it_tries_later_when_nobody_listens(self) -> None:
         assert self._carried(servers.refusing_url(), timeout=1.0).kind is OutcomeKind.THROTTLED
+
+    def test_it_finds_a_text_or_says_that_there_is_none(self) -> None:
+        if not self.vendor().can_find:
+            with pytest.raises(NotImplementedError, match="cannot look"):
+                self.vendor().find_request(LOST)
+            return
+        assert self.vendor().find_grace > 30
+        answer, vendor_id = self.found()
+        finding = self.vendor().found(LOST, answer)
+        assert isinstance(finding, Found)
+        assert vendor_id in [receipt.vendor_id for receipt in finding.receipts]
+        assert self.vendor().found(LOST, self.not_found()) == NotFound()
+
+    @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 408, 429, 500, 502, 503])
+    def test_it_takes_no_error_for_a_text_that_is_not_there(self, status: int) -> None:
+        if self.vendor().can_find:
+            bodies = [b"", b"<html>", b'{"error": "no"}', self.not_found().body, self.found()[0].body]
+            answers = [answered(status, body, retry_after="7") for body in bodies]
+            findings = [self.vendor().found(LOST, answer) for answer in answers]
+            assert {type(finding) for finding in findings} == {AskAgain}
+            assert status != 429 or {finding.after for finding in findings if isinstance(finding, AskAgain)} == {7.0}
+
+    @pytest.mark.parametrize("body", [b"", b"<html>OK</html>", b"null", b"[]", b"{}", b'"id"', b"\xff", b"[" * 9000])
+    def test_it_takes_no_list_that_it_cannot_read_for_an_empty_one(self, body: bytes) -> None:
+        if self.vendor().can_find:
+            assert isinstance(self.vendor().found(LOST, answered(200, body)), AskAgain)
+
+    @pytest.mark.parametrize("reached", [True, False])
+    def test_it_asks_again_when_no_answer_came(self, reached: bool) -> None:
+        if self.vendor().can_find:
+            assert isinstance(self.vendor().found(LOST, Failure(reached=reached, detail="reset")), AskAgain)
 
     def _over_sockets(self, step: Step, timeout: float = 5.0) -> tuple[Outcome, int]:
         """What a send comes to at a server that does `step`, and how many requests that server got."""

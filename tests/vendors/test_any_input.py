@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.wire import Call, Forged, Unreadable
-from smsbridge.vendors.base import ErrorKind, OutcomeKind, OutgoingSms, Vendor
+from smsbridge.vendors.base import AskAgain, ErrorKind, Found, OutcomeKind, OutgoingSms, Vendor
 from smsbridge.vendors.registry import VENDORS
 from tests.vendors.accounts import fake, vonage
-from tests.vendors.contract import SMS, answered
+from tests.vendors.contract import LOST, SMS, answered
 
 ADAPTERS: tuple[Vendor, ...] = (fake(), vonage())
 EVERY_VENDOR = pytest.mark.parametrize("vendor", ADAPTERS, ids=lambda vendor: str(vendor.key))
@@ -104,3 +104,12 @@ def test_it_builds_a_request_or_raises_value_error_without_the_phone(vendor: Ven
         problem, body = str(error), b""
     assert bool(body) is not bool(problem)
     assert SMS.recipient[1:] not in problem
+
+
+@EVERY_VENDOR
+@given(status=STATUSES, body=st.binary(max_size=200) | json_of(WORDS) | json_of(st.just("messages")))
+def test_it_reads_any_answer_to_a_look_up_and_finds_nothing_in_it(vendor: Vendor, status: int, body: bytes) -> None:
+    if vendor.can_find:
+        finding = vendor.found(LOST, answered(status, body))
+        assert isinstance(finding, AskAgain) or status == 200
+        assert not isinstance(finding, Found)

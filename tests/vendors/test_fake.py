@@ -9,8 +9,10 @@ import pytest
 
 from notifier.wire import Answer, Call, Failure, Forged, Response, Unreadable
 from smsbridge.vendors.base import (
+    AskAgain,
     DeliveryReceipt,
     ErrorKind,
+    Found,
     InboundText,
     OutcomeKind,
     OwnedNumber,
@@ -20,7 +22,7 @@ from smsbridge.vendors.base import (
 from smsbridge.vendors.fake import Fake
 from smsbridge.vendors.fake_inbound import signature
 from tests.vendors.accounts import FAKE_SIGNING_SECRET, FAKE_URL, call, fake
-from tests.vendors.contract import SMS, VendorContract, answered
+from tests.vendors.contract import LOST, SMS, VendorContract, answered
 
 NOW = 1795158000
 TEXT = {"id": "fake-in-1", "from": "+12025550101", "to": "+12025550001", "text": "hello", "at": "2026-11-20T07:00:00Z"}
@@ -47,6 +49,12 @@ class TestContract(VendorContract):
 
     def account_error(self) -> Response:
         return answered(401, b'{"error": {"code": "20003", "message": "token"}}')
+
+    def found(self) -> tuple[Response, str]:
+        return answered(200, json.dumps({"messages": [RECEIPT]}).encode()), "fake-1"
+
+    def not_found(self) -> Response:
+        return answered(200, b'{"messages": []}')
 
 
 def test_it_posts_json_with_its_token() -> None:
@@ -254,3 +262,31 @@ def test_it_says_what_to_do_when_the_url_was_not_set(bad: Answer) -> None:
 def test_it_names_what_is_missing_and_the_remedy(account: Fake, remedy: str) -> None:
     (problem,) = account.configured()
     assert remedy in problem
+
+
+def test_it_looks_a_text_up_by_our_reference() -> None:
+    request = fake().find_request(LOST)
+    assert (request.method, request.url) == ("GET", f"{FAKE_URL}/messages?reference=n-42")
+    assert request.headers["Authorization"] == "Bearer the-token"
+
+
+def test_it_says_what_came_of_it() -> None:
+    listed = json.dumps({"messages": [{**RECEIPT, "status": "undelivered", "code": "30003"}]}).encode()
+    found = fake().found(LOST, answered(200, listed))
+    told = DeliveryReceipt(
+        vendor_id="fake-1", reference="n-42", state=ReceiptState.UNDELIVERED, error=fake().error("30003")
+    )
+    assert found == Found([told])
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        b'{"messages": null}',
+        b'{"messages": [7]}',
+        b'{"messages": [{"id": "fake-9", "reference": "n-9", "status": "sent"}]}',
+    ],
+    ids=["no list", "no message", "another text's"],
+)
+def test_a_list_that_cannot_be_right_does_not_mean_that_there_is_none(listed: bytes) -> None:
+    assert isinstance(fake().found(LOST, answered(200, listed)), AskAgain)

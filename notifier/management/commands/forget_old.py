@@ -13,13 +13,15 @@ HELP = """\
 Forget what is old: the words of messages and texts after KEEP_TEXTS, whole rows after KEEP_ROWS.
 
 Beat does this every night; here it can be looked at before, done at once, or done with other ages. What is still at
-work stays: messages to be told of, texts to be sent, and the texts that tell where a reply belongs. Opt-outs and the consent
-ledger stay. Works in batches that hold up nobody. Safe to repeat.
+work stays: messages to be told of, texts to be sent, and the texts that tell where a reply belongs. Opt-outs and the
+consent ledger stay. Works in batches that hold up nobody. Safe to repeat.
 
 Examples:
   manage.py forget_old --dry-run             tell how much is old enough
   manage.py forget_old                       forget it
   manage.py forget_old --texts "7 days"      as if KEEP_TEXTS were 7 days
+
+Ages are 2 days at least, as what is younger may be at work; 0 forgets none.
 """
 
 
@@ -34,6 +36,9 @@ class Command(TeachingCommand):
     def handle(
         self, *args: Any, texts: timedelta | None, rows: timedelta | None, dry_run: bool, **options: Any
     ) -> None:
+        for option, age in (("--texts", texts), ("--rows", rows)):
+            if age and age < retention.SHORTEST:
+                raise CommandError(f"{option} must be at least {retention.SHORTEST.days} days, or 0 to forget none.")
         if dry_run:
             self._tell("old enough", retention.would_forget(texts, rows))
             return

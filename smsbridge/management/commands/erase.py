@@ -7,17 +7,22 @@ from django.core.management.base import CommandError, CommandParser
 from notifier.commands import TeachingCommand, spinning
 from notifier.models import ChatApp
 from smsbridge.phones import to_e164
-from smsbridge.services import erasing
+from smsbridge.services import erasing, persons
 
 HELP = """\
 Erase one person, by user id or by phone: texts to and from him, his contact and number assignments, the decisions about
 him, his receipts, and what he wrote, which counts as deleted from then on.
 
-By user id, his phone's rows go too, unless another user shares the phone. By phone, every user who has it now is
-erased; --dry-run names them. What the chat platform and the SMS vendor keep is theirs to erase.
+By user id, what names the phones by which he is or was known goes too, unless another user is or was known by the same
+phone. By phone, every user who has it now is erased; --dry-run names them. Texts that tell others of his messages lose
+their words; those that are being sent are waited for, a minute at most.
+
+With --chat-app, only what belongs to that chat app goes. What names a phone and belongs to no chat app stays then:
+keywords, their answers, texts that could not be routed.
 
 Opt-outs and the consent ledger stay, so that he is not texted again against his will; --consent erases them as well.
-If the chat tells of him again, he is a new person here: erase him there first. Safe to repeat.
+They are of a phone: once a user is erased, only --phone finds them. What the chat platform and the SMS vendor keep is
+theirs to erase. If the chat tells of him again, he is a new person here: erase him there first. Safe to repeat.
 
 Examples:
   manage.py erase --user anna --dry-run         tell what there is
@@ -33,7 +38,9 @@ class Command(TeachingCommand):
         who = parser.add_mutually_exclusive_group(required=True)
         who.add_argument("--user", help="id of the user at the chat platform")
         who.add_argument("--phone", help="a phone with its country code")
-        parser.add_argument("--chat-app", metavar="SLUG", help="only in this chat app; in all when not given")
+        parser.add_argument(
+            "--chat-app", metavar="SLUG", help="only what belongs to this chat app; in all when not given"
+        )
         parser.add_argument("--consent", action="store_true", help="erase opt-outs and the consent ledger as well")
         parser.add_argument("--dry-run", action="store_true", help="only tell what would be erased")
         parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -42,9 +49,15 @@ class Command(TeachingCommand):
         self, *args: Any, user: str | None, phone: str | None, consent: bool, dry_run: bool, yes: bool, **options: Any
     ) -> None:
         person = _person(user, phone, _apps(options["chat_app"]))
+        if consent:
+            _refuse_consent(person)
         found = erasing.would_erase(person, consent=consent)
-        self.stdout.write(f"Users: {', '.join(person.users) or 'none'}. Phones: {len(person.phones)}.")
+        users = ", ".join(sorted({id_ for _, id_ in person.users}))
+        self.stdout.write(f"Users: {users or 'none'}. Phones: {len(person.phones)}.")
         self._tell("to erase", found)
+        self._tell("kept", kept := erasing.kept(person, consent=consent))
+        if not found:
+            self.stdout.write("Nothing else is kept of this person." if kept else "Nothing is kept of this person.")
         if dry_run or not found:
             return
         if not yes and input("Erase all this? It cannot be undone. [y/N] ").strip().lower() not in ("y", "yes"):
@@ -52,13 +65,24 @@ class Command(TeachingCommand):
         with spinning("Erasing", on=self.stdout.isatty()) as tick:
             done = erasing.erase(person, consent=consent, tick=tick)
         self._tell("erased", done)
+        if left := erasing.unfinished(person):
+            raise CommandError(f"Texts that quote him are still being composed or sent: {left}. Run this again later.")
         self.stdout.write(self.style.SUCCESS("Done."))
 
     def _tell(self, word: str, found: dict[str, int]) -> None:
         for what, count in found.items():
             self.stdout.write(f"  {what}: {count} {word}")
-        if not found:
-            self.stdout.write("Nothing is kept of this person.")
+
+
+def _refuse_consent(person: persons.Person) -> None:
+    """Raises CommandError where opt-outs and ledger cannot be told to be his, before anything is erased."""
+    if person.apps is not None:
+        raise CommandError("Opt-outs and the consent ledger belong to no chat app: leave out --chat-app or --consent.")
+    if not person.phones:
+        raise CommandError(
+            "No phone is known that is this user's alone, and opt-outs and the consent ledger are found by phone:"
+            " leave out --consent here, and erase them by --phone."
+        )
 
 
 def _apps(slug: str | None) -> list[int] | None:
@@ -71,11 +95,11 @@ def _apps(slug: str | None) -> list[int] | None:
     return [known[slug]]
 
 
-def _person(user: str | None, phone: str | None, apps: list[int] | None) -> erasing.Person:
+def _person(user: str | None, phone: str | None, apps: list[int] | None) -> persons.Person:
     """Raises CommandError for a phone that is none."""
     if user is not None:
-        return erasing.by_user(user, apps)
+        return persons.by_user(user, apps)
     number = to_e164(phone or "")
     if number is None:
         raise CommandError("Write the phone with its country code, such as +12025550100.")
-    return erasing.by_phone(number, apps)
+    return persons.by_phone(number, apps)

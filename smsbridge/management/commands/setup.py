@@ -9,10 +9,12 @@ from humanfriendly.tables import format_pretty_table
 
 from notifier.commands import TeachingCommand
 from smsbridge.services.accounts import webhook_url
+from smsbridge.services.roles import make_roles
 from smsbridge.services.setting_up import Change, Refused, set_up
 
 HELP = """\
-Create or update the default chat app, hook, vendor account, pool, numbers and bridge from the environment.
+Create or update the default chat app, hook, vendor account, pool, numbers and bridge from the environment, and the
+admin's roles Operators and Administrators.
 
 The rows in the database are the configuration; the environment fills them. They are named after CHAT_PLATFORM and
 SMS_VENDOR, so that the URLs are /webhooks/chat/layer/, /webhooks/sms/vonage/inbound/ and so on.
@@ -39,6 +41,7 @@ class Command(TeachingCommand):
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         try:
             changes = set_up(dry_run=dry_run)
+            changes += [Change(what, how) for what, how in make_roles(dry_run=dry_run).items()]
         except Refused as refused:
             raise CommandError(f"Nothing was written. Correct the environment:\n{refused}") from None
         except ImproperlyConfigured as error:
