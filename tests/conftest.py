@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from smsbridge.demo import services
@@ -40,6 +41,11 @@ def set_environment() -> None:
 
 set_environment()
 REDIS = {name: os.environ.pop(name) for name in ("REDIS_URL", "REDIS_TLS_URL") if name in os.environ}
+
+
+# Two passes over two databases: half of Hypothesis' usual examples each. HYPOTHESIS_PROFILE=default tries them all.
+hypothesis.settings.register_profile("lean", max_examples=50, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lean"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
