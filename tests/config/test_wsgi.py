@@ -85,6 +85,8 @@ def test_a_page_may_be_sent_a_file(front: Front, whole: Seen) -> None:
     assert whole.body is not None
 
 
+@pytest.mark.django_db
+@pytest.mark.once
 def test_webhooks_pass_by_all_middleware() -> None:
     assert "Content-Security-Policy" not in call(application, "/webhooks/nobody/")[1]
     assert "Content-Security-Policy" in call(application, "/nobody/")[1]
