@@ -2,13 +2,15 @@
 
 import sys
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import OperationalError, ProgrammingError
 from humanfriendly.terminal.spinners import Spinner
+
+T = TypeVar("T")
 
 
 class _Formatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
@@ -27,6 +29,14 @@ class TeachingCommand(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(prog_name, subcommand, formatter_class=_Formatter, **kwargs)
+
+
+def named(what: str, names: Sequence[str], known: Mapping[str, T]) -> list[T]:
+    """Those of these names, in their order. Raises CommandError that tells the known ones, for a name that is none."""
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise CommandError(f"There is no {what} {', '.join(unknown)}: known are {', '.join(known) or 'none yet'}.")
+    return [known[name] for name in names]
 
 
 @contextmanager

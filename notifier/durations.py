@@ -131,3 +131,12 @@ def _quoted(value: object) -> str:
         return "a number of more than 30 digits"
     shown = repr(value) if isinstance(value, str) else str(value)
     return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def rounded(time: timedelta) -> str:
+    """A length of time for an operator: "90 s", "5 minutes", "3 hours"."""
+    seconds = max(time.total_seconds(), 0.0)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // 60)
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"

@@ -66,6 +66,11 @@ def moment(value: datetime | str) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+def seconds_between(first: datetime | str, second: datetime | str) -> float:
+    """How long after the first of two moments of the database the second one is; 0 when it is not."""
+    return max((moment(second) - moment(first)).total_seconds(), 0.0)
+
+
 def uuid_of(value: uuid.UUID | str) -> uuid.UUID:
     return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
 

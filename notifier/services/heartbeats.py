@@ -9,14 +9,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from celery import current_app
 from django.conf import settings
 
 from notifier.doorbell import Bell
 from notifier.services.findings import Finding, good, note, wrong
-from notifier.sql import fetch, moment, run
+from notifier.sql import fetch, run, seconds_between
 
 TASK = "notifier.tasks.hear"
 _FORGOTTEN_SECONDS = 24 * 3600.0
@@ -108,11 +107,7 @@ def workers() -> list[Worker]:
         " where seen_at >= {now+ago} order by worker",
         ago=-_FORGOTTEN_SECONDS,
     )
-    return [Worker(name, _since(seen, now), _since(heard, now)) for name, seen, heard, now in rows]
-
-
-def _since(then: Any, now: Any) -> float:
-    return max((moment(now) - moment(then)).total_seconds(), 0.0)
+    return [Worker(name, seconds_between(seen, now), seconds_between(heard, now)) for name, seen, heard, now in rows]
 
 
 def worker_findings() -> Iterable[Finding]:

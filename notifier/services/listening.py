@@ -22,7 +22,7 @@ from notifier.runner import Step, stopping
 from notifier.services.hooks import LiveHook, hooks_with
 from notifier.services.merging import LONGEST_COUNTDOWN
 from notifier.signals import event_received
-from notifier.sql import Ids, Rows, fetch, moment, run
+from notifier.sql import Ids, Rows, fetch, run, seconds_between
 from notifier.takeovers import count_taken_over, taken_over
 from notifier.traces import trace
 
@@ -163,4 +163,4 @@ def _put_off(id_: int, claim: uuid.UUID, attempts: int, error: str) -> None:
 
 def _seconds_to_next() -> float | None:
     ((next_at, now),) = fetch("select min(next_at), {now} from notifier_listenedevent where state = 'waiting'")
-    return None if next_at is None else max((moment(next_at) - moment(now)).total_seconds(), 0.0)
+    return None if next_at is None else seconds_between(now, next_at)

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from humanfriendly.tables import format_pretty_table
 
-from notifier.commands import TeachingCommand, spinning
+from notifier.commands import TeachingCommand, named, spinning
 from notifier.durations import InvalidDuration, parse_duration
 from notifier.sql import database_now
 from smsbridge.models import VendorAccount
@@ -74,7 +74,7 @@ class DecidingCommand(TeachingCommand):
         if options["ids"]:
             rows = rows.filter(pk__in=self._ids(options["ids"]))
         if options["account"]:
-            rows = rows.filter(account=_account(options["account"]))
+            rows = rows.filter(account_id=_account(options["account"]))
         if options["older_than"]:
             rows = rows.filter(since__lt=_ago(options["older_than"]))
         return rows.order_by("pk")
@@ -120,12 +120,8 @@ def _batches(ids: list[Any]) -> Iterable[list[Any]]:
     return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
 
 
-def _account(slug: str) -> VendorAccount:
-    found = VendorAccount.objects.filter(slug=slug).first()
-    if found is None:
-        known = ", ".join(VendorAccount.objects.order_by("slug").values_list("slug", flat=True))
-        raise CommandError(f"There is no vendor account {slug}: known are {known or 'none yet'}.")
-    return found
+def _account(slug: str) -> int:
+    return named("vendor account", [slug], dict(VendorAccount.objects.order_by("slug").values_list("slug", "pk")))[0]
 
 
 def _ago(text: str) -> datetime:

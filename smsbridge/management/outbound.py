@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.db.models import Count, Q, QuerySet
 
+from notifier.commands import named
 from smsbridge.management.decisions import DecidingCommand
 from smsbridge.models import Bridge, Notice, OutboundSms
 from smsbridge.services import deciding
@@ -26,15 +27,11 @@ class OutboundCommand(DecidingCommand):
 
     def chosen(self, options: dict[str, Any]) -> QuerySet[Any]:
         rows = super().chosen(options)
-        return rows.filter(bridge=_bridge(options["bridge"])) if options["bridge"] else rows
+        return rows.filter(bridge_id=_bridge(options["bridge"])) if options["bridge"] else rows
 
     def chosen_ids(self, given: Sequence[str]) -> list[Any]:
         return [UUID(one) for one in given]
 
 
-def _bridge(name: str) -> Bridge:
-    found = Bridge.objects.filter(name=name).first()
-    if found is None:
-        known = ", ".join(Bridge.objects.order_by("name").values_list("name", flat=True))
-        raise CommandError(f"There is no bridge {name}: known are {known or 'none yet'}.")
-    return found
+def _bridge(name: str) -> int:
+    return named("bridge", [name], dict(Bridge.objects.order_by("name").values_list("name", "pk")))[0]

@@ -1,9 +1,11 @@
 """What has gone wrong with single events and texts and waits for a person, and what should have been done by now."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.conf import settings
 
+from notifier.durations import rounded
 from notifier.models import InboxEvent, ListenedEvent, ReceiptCheck
 from notifier.services.findings import Finding, good, note, wrong
 from smsbridge.models import InboundSms, OutboundSms
@@ -54,11 +56,6 @@ def _inbound(state: str) -> int:
 def _overdue() -> Iterable[Finding]:
     late = [(row, seconds) for row, seconds in overdue() if seconds > settings.OVERDUE_SECONDS]
     for row, seconds in late:
-        yield wrong(f"{row.what} wait since {_rounded(seconds)}.", "Start a worker, or read its log.")
+        yield wrong(f"{row.what} wait since {rounded(timedelta(seconds=seconds))}.", "Start a worker, or read its log.")
     if not late:
         yield good("No work is overdue.")
-
-
-def _rounded(seconds: float) -> str:
-    minutes = int(seconds // 60)
-    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from notifier.durations import rounded
 from notifier.sql import Ids, database_now, fetch, run
 from notifier.texts import clean_text
 from smsbridge.models import Breaker
@@ -113,11 +114,11 @@ def record(report: Report, now: datetime | None = None) -> None:
     if row.opened_at is not None and opened_at is None:
         wait = (row.probe_at or now) - now
         words = "Texts of the vendor account %s wait: %s. The next try is in %s."
-        log.log(_level(row.failures, wait), words, report.slug, row.reason.rstrip("."), _rounded(wait))
+        log.log(_level(row.failures, wait), words, report.slug, row.reason.rstrip("."), rounded(wait))
     elif row.opened_at is None and opened_at is not None:
         lasted = now - opened_at
         log.log(
-            _level(failures, lasted), "Texts of the vendor account %s go again after %s.", report.slug, _rounded(lasted)
+            _level(failures, lasted), "Texts of the vendor account %s go again after %s.", report.slug, rounded(lasted)
         )
 
 
@@ -159,18 +160,10 @@ def in_words(row: Breaker, now: datetime) -> str:
     if row.opened_at is None or row.probe_at is None:
         return ""
     reason = row.reason.rstrip(".") or "the vendor's calls fail"
-    soon = f"in {_rounded(row.probe_at - now)}" if row.probe_at > now else "with the next text"
-    return f"Texts wait since {_rounded(now - row.opened_at)}: {reason}. The next try is {soon}."
+    soon = f"in {rounded(row.probe_at - now)}" if row.probe_at > now else "with the next text"
+    return f"Texts wait since {rounded(now - row.opened_at)}: {reason}. The next try is {soon}."
 
 
 def _level(failures: int, lasts: timedelta) -> int:
     """That a vendor wants a second's rest is no news for an operator."""
     return logging.WARNING if failures >= OPENS_AFTER or lasts >= _WORTH_A_WARNING else logging.INFO
-
-
-def _rounded(time: timedelta) -> str:
-    seconds = max(time.total_seconds(), 0.0)
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = int(seconds // 60)
-    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from notifier.services.hooks import LiveHook, hooks_with
-from notifier.sql import Ids, Rows, fetch, moment, run, try_lock
+from notifier.sql import Ids, Rows, fetch, run, seconds_between, try_lock
 from notifier.takeovers import count_taken_over, taken_over
 from smsbridge.services.accounts import LiveBridge, live_bridges
 
@@ -132,4 +132,4 @@ def seconds_to_next() -> float | None:
         "select min(next_at), {now} from smsbridge_notice where state = 'waiting' and bridge_id {in:bridges}",
         bridges=Ids("bigint", sorted(working())),
     )
-    return None if next_at is None else max((moment(next_at) - moment(now)).total_seconds(), 0.0)
+    return None if next_at is None else seconds_between(now, next_at)

@@ -5,11 +5,10 @@ The reason is one of few words, never the vendor's own: `ErrorKind`, or those be
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from notifier.counters import CLAIMS_EXPIRED
-from notifier.sql import moment, uuid_of
+from notifier.sql import seconds_between, uuid_of
 from smsbridge.counters import LATENESS, NOTICES_ENDED, RECEIPTS, REPLIES, SEGMENTS, TEXTS
 from smsbridge.models import OutboundSms
 from smsbridge.services.accounts import live_accounts
@@ -41,7 +40,7 @@ def handed_over(results: Sequence["Result"], written: Sequence[tuple[Any, ...]])
         texts[account, "retried" if state == "ready" else state, _reason(result, state)] += 1
         if state == "sent":
             segments[(account,)] += length
-            late.append(_seconds(due_at, now))
+            late.append(seconds_between(due_at, now))
     TEXTS.add_all_on_commit(texts)
     SEGMENTS.add_all_on_commit(segments)
     LATENESS.observe_on_commit(late)
@@ -56,10 +55,6 @@ def _reason(result: "Result", state: str) -> str:
         return "not called"
     error = result.outcome.error
     return error.kind.value if error else _NO_ERROR.get(result.outcome.kind, "other")
-
-
-def _seconds(due_at: datetime | str, now: datetime | str) -> float:
-    return max((moment(now) - moment(due_at)).total_seconds(), 0.0)
 
 
 def settled(account: str, moved: Iterable[tuple[str, ErrorInfo | None]]) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from notifier.services.hooks import LiveHook, hooks_with
-from notifier.sql import Ids, fetch, moment, uuid_of
+from notifier.sql import Ids, fetch, moment, seconds_between, uuid_of
 from smsbridge.services import breaker, pace_rows, pacing, withdrawing
 from smsbridge.services.accounts import LiveBridge, held_accounts, held_bridges, live_bridges
 
@@ -146,7 +146,7 @@ def seconds_to_next() -> float | None:
     )
     breaker.note(bool(some_open))
     moments = [*([next_at] if next_at is not None else []), *(_next_probes() if some_open else [])]
-    seconds = [max((moment(one) - moment(now)).total_seconds(), 0.0) for one in moments]
+    seconds = [seconds_between(now, one) for one in moments]
     room = pacing.seconds_to_room(paced) if paced else None
     return min([*seconds, *([room] if room is not None else [])], default=None)
 

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from notifier.platforms.base import Can
 from notifier.services.hooks import LiveHook, live_hooks
-from notifier.sql import Rows, fetch, moment, try_lock
+from notifier.sql import Rows, fetch, moment, seconds_between, try_lock
 from notifier.takeovers import count_taken_over, taken_over
 from notifier.traces import trace
 from notifier.wire import Request
@@ -215,4 +215,4 @@ def seconds_to_next() -> float | None:
         f"select i.next_at, {{now}} from smsbridge_inboundsms i where i.state = 'waiting' and {_IS_FIRST}"
         " order by i.next_at limit 1"
     )
-    return max((moment(rows[0][0]) - moment(rows[0][1])).total_seconds(), 0.0) if rows else None
+    return seconds_between(rows[0][1], rows[0][0]) if rows else None

@@ -42,15 +42,19 @@ def _vonage(status: str, text: str) -> Answer:
 
 _RESET, _HANG = Answer(end=sockets.RESET), Answer(end=sockets.HANG)
 
+_ANYWHERE = (
+    Fault("reset after accepting", _RESET, accepted=True),
+    Fault("reset before", _RESET),
+    Fault("silence, accepted", _HANG, accepted=True),
+    Fault("silence, not accepted", _HANG),
+    Fault("500, accepted", _said(500), accepted=True),
+    Fault("500, not accepted", _said(500)),
+)
+
 VENDOR_FAULTS = {
     fault.name: fault
     for fault in (
-        Fault("reset after accepting", _RESET, accepted=True),
-        Fault("reset before", _RESET),
-        Fault("silence, accepted", _HANG, accepted=True),
-        Fault("silence, not accepted", _HANG),
-        Fault("500, accepted", _said(500), accepted=True),
-        Fault("500, not accepted", _said(500)),
+        *_ANYWHERE,
         Fault("empty 200", Answer(200, ""), accepted=True),
         Fault("malformed 200", Answer(200, '{"message-count": "1", "messa'), accepted=True),
         Fault("429", _said(429), told="later"),
@@ -62,12 +66,7 @@ VENDOR_FAULTS = {
 PLATFORM_FAULTS = {
     fault.name: fault
     for fault in (
-        Fault("reset after accepting", _RESET, accepted=True),
-        Fault("reset before", _RESET),
-        Fault("silence, accepted", _HANG, accepted=True),
-        Fault("silence, not accepted", _HANG),
-        Fault("500, accepted", _said(500), accepted=True),
-        Fault("500, not accepted", _said(500)),
+        *_ANYWHERE,
         Fault("empty 201", Answer(201, ""), accepted=True),
         Fault("malformed 201", Answer(201, '{"id": "layer:///messa'), accepted=True),
         Fault("429", _said(429, **{"Retry-After": "1"})),

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from notifier.commands import TeachingCommand, spinning
+from notifier.commands import TeachingCommand, named, spinning
 from notifier.models import Hook
 from notifier.services.registration import RegistrationError, register
 
@@ -52,10 +52,7 @@ class Command(TeachingCommand):
 def _chosen(slugs: list[str]) -> list[Hook]:
     """The named hooks, else every enabled one. Raises CommandError for a name that is none."""
     known = {hook.slug: hook for hook in Hook.objects.select_related("chat_app").order_by("slug")}
-    unknown = [slug for slug in slugs if slug not in known]
-    if unknown:
-        raise CommandError(f"There is no hook {', '.join(unknown)}: known are {', '.join(known) or 'none yet'}.")
-    chosen = [known[slug] for slug in slugs] or [hook for hook in known.values() if hook.enabled]
+    chosen = named("hook", slugs, known) or [hook for hook in known.values() if hook.enabled]
     if not chosen:
         raise CommandError("There is no enabled hook: make one with `manage.py setup` or in the admin.")
     return chosen

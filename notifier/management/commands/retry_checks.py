@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
-from notifier.commands import TeachingCommand
+from notifier.commands import TeachingCommand, named
 from notifier.models import Hook
 from notifier.services.rechecking import check_again, given_up
 
@@ -46,7 +46,4 @@ class Command(TeachingCommand):
 def _chosen(slugs: list[str]) -> list[int]:
     """Primary keys of the named hooks, else of all. Raises CommandError for a name that is none."""
     known = dict(Hook.objects.order_by("slug").values_list("slug", "pk"))
-    unknown = [slug for slug in slugs if slug not in known]
-    if unknown:
-        raise CommandError(f"There is no hook {', '.join(unknown)}: known are {', '.join(known) or 'none yet'}.")
-    return [known[slug] for slug in slugs] or list(known.values())
+    return named("hook", slugs, known) or list(known.values())

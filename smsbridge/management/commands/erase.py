@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from notifier.commands import TeachingCommand, spinning
+from notifier.commands import TeachingCommand, named, spinning
 from notifier.models import ChatApp
 from smsbridge.phones import to_e164
 from smsbridge.services import erasing, persons
@@ -89,10 +89,7 @@ def _apps(slug: str | None) -> list[int] | None:
     """Primary key of the chat app, None for all. Raises CommandError for a name that is none."""
     if slug is None:
         return None
-    known = dict(ChatApp.objects.order_by("slug").values_list("slug", "pk"))
-    if slug not in known:
-        raise CommandError(f"There is no chat app {slug}: known are {', '.join(known) or 'none yet'}.")
-    return [known[slug]]
+    return named("chat app", [slug], dict(ChatApp.objects.order_by("slug").values_list("slug", "pk")))
 
 
 def _person(user: str | None, phone: str | None, apps: list[int] | None) -> persons.Person:

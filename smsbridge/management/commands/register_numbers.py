@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from notifier.commands import TeachingCommand, spinning
+from notifier.commands import TeachingCommand, named, spinning
 from smsbridge.models import VendorAccount
 from smsbridge.services.numbers import Told, register_numbers
 
@@ -52,9 +52,7 @@ class Command(TeachingCommand):
 def _chosen(slugs: list[str]) -> list[VendorAccount]:
     """The named accounts, else all. Raises CommandError for a name that is none."""
     known = {account.slug: account for account in VendorAccount.objects.order_by("slug")}
-    unknown = [slug for slug in slugs if slug not in known]
-    if unknown:
-        raise CommandError(f"There is no account {', '.join(unknown)}: known are {', '.join(known) or 'none yet'}.")
+    chosen = named("account", slugs, known)
     if not known:
         raise CommandError("There is no vendor account: make one with `manage.py setup` or in the admin.")
-    return [known[slug] for slug in slugs] or list(known.values())
+    return chosen or list(known.values())
