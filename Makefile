@@ -14,7 +14,7 @@ PRODUCTION := ENV_FILE= DEBUG=off SECRET_KEY=only-for-this-check-3f9b1c5d7e2a4f6
   PUBLIC_URL=https://sms.example.com DATABASE_URL=postgres://sms.example.com/smsbridge REDIS_URL=rediss://sms.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-postgres test-sqlite lint audit fuzz bench faults migrations format clean
+.PHONY: help venv demo stories test test-postgres test-sqlite lint audit fuzz bench faults migrations format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,16 +38,36 @@ $(VENV)/.demo: requirements-demo.txt requirements.txt | $(BIN)/python
 $(VENV)/.dev: requirements-dev.txt requirements-demo.txt requirements.txt | $(BIN)/python
 	$(call install,requirements-dev.txt)
 
+stories: $(VENV)/.demo ## play the demo's story with each vendor in turn: minutes
+	@for vendor in bandwidth fake smsapi twilio vonage vonage-messages; do \
+	  echo "== $$vendor"; SMS_VENDOR=$$vendor $(BIN)/python manage.py demo --script || exit 1; \
+	done
+
 venv: $(VENV)/.dev ## make .venv with all that development needs
 
 demo: $(VENV)/.demo ## start everything with a simulator; ARGS=--script plays the story unattended
 	@exec $(BIN)/python manage.py demo $(ARGS)
 
-test: $(VENV)/.dev ## the tests, on Postgres and then on SQLite; ARGS go to pytest
+# Those that start whole programs wait more than they work: they run beside the others.
+PROGRAMS := tests/demo tests/faults tests/flows tests/load
+BESIDE := .cache/tests-of-programs
+
+ifeq ($(strip $(ARGS)),)
+test: $(VENV)/.dev ## the tests, on Postgres and on SQLite; with ARGS, which go to pytest, one after the other
+	@mkdir -p .cache; TEST_DB=postgres $(BIN)/python -m pytest $(PROGRAMS) >$(BESIDE) 2>&1 & beside=$$!; \
+	trap 'kill $$beside; exit 130' INT TERM; status=0; \
+	echo '== Tests on postgres. Those of whole programs run beside them, and are shown at the end.'; \
+	TEST_DB=postgres $(BIN)/python -m pytest $(addprefix --ignore=,$(PROGRAMS)) || status=1; \
+	echo '== Tests on sqlite'; TEST_DB=sqlite $(BIN)/python -m pytest || status=1; \
+	wait $$beside || status=1; \
+	echo '== Tests of whole programs, on postgres'; cat $(BESIDE); exit $$status
+else
+test: $(VENV)/.dev
 	@status=0; for database in postgres sqlite; do \
 	  echo "== Tests on $$database"; \
 	  TEST_DB=$$database $(BIN)/python -m pytest $(ARGS) || status=1; \
 	done; exit $$status
+endif
 
 test-postgres test-sqlite: test-%: $(VENV)/.dev ## the tests on one of the two; ARGS go to pytest
 	@TEST_DB=$* $(BIN)/python -m pytest $(ARGS)

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from notifier.durations import InvalidDuration, parse_duration, positive_duration
 
-TAKEN_PATHS = ("webhooks", "simulator", "static", "healthz", "readyz", "metrics")
+TAKEN_PATHS = ("webhooks", "media", "simulator", "static", "healthz", "readyz", "metrics")
 
 environment = environ.Env()
 

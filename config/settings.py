@@ -10,7 +10,7 @@ from typing import Any
 
 from celery.schedules import crontab
 
-from config import connections, env, sentry
+from config import connections, env, sentry, vendors
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -136,35 +136,39 @@ NUMBER_EXPIRATION_TIME = env.duration("NUMBER_EXPIRATION_TIME", "1 week")
 SMS_TEMPLATE = env.text("SMS_TEMPLATE", "<%= sender.name %>: <%= text %>")
 SMS_INTRODUCTION = env.text("SMS_INTRODUCTION")
 SMS_DIGEST = env.switch("SMS_DIGEST", True)
+SMS_BEFORE_SENDING = env.text("SMS_BEFORE_SENDING")  # dotted paths of a project's own functions: docs/own-code.md
+SMS_AFTER_RECEIVING = env.text("SMS_AFTER_RECEIVING")
 SMS_COUNTRIES = env.text("SMS_COUNTRIES")  # ISO codes by comma, or *; without it, those of the pool's numbers
 QUIET_HOURS = env.hours("QUIET_HOURS")
 SMS_PHONE_CAP = env.limit("SMS_PHONE_CAP")
 SMS_CONVERSATION_CAP = env.limit("SMS_CONVERSATION_CAP")
 SMS_DAILY_BUDGET = env.limit("SMS_DAILY_BUDGET")
 SMS_OVER_BUDGET = env.choice("SMS_OVER_BUDGET", "wait", ["wait", "stop"])
+PARTS_WAIT = env.duration("PARTS_WAIT", "1 minute")
 SMS_VENDOR = env.text("SMS_VENDOR", "fake")
 SMS_NUMBERS = env.listed("SMS_NUMBERS")
-
-VONAGE_API_KEY = env.text("VONAGE_API_KEY")
-VONAGE_API_SECRET = env.text("VONAGE_API_SECRET")
-VONAGE_SIGNATURE_SECRET = env.text("VONAGE_SIGNATURE_SECRET")
-VONAGE_SIGNATURE_METHOD = env.choice(
-    "VONAGE_SIGNATURE_METHOD", "sha256", ["md5hash", "md5", "sha1", "sha256", "sha512"]
-)
-VONAGE_API_URL = env.base_url("VONAGE_API_URL", "https://api.nexmo.com")
-VONAGE_REST_URL = env.base_url("VONAGE_REST_URL", "https://rest.nexmo.com")
-
-FAKE_URL = env.base_url("FAKE_URL")  # where the fake vendor's texts go; the demo points it at the simulator
-FAKE_TOKEN = env.text("FAKE_TOKEN")
-FAKE_SIGNING_SECRET = env.text("FAKE_SIGNING_SECRET")
+LOOKUP_CACHE = env.duration("LOOKUP_CACHE", "90 days")  # how long what was looked up of a phone is believed
+VENDOR_VARIABLES = vendors.variables()
+globals().update(VENDOR_VARIABLES)
 
 # The simulator speaks for whatever the two sides above are told to talk to
 
 SIMULATOR_RETRY_UNIT = env.duration("SIMULATOR_RETRY_UNIT", "1 second")
 SIMULATOR_APP_ID, SIMULATOR_TOKEN = LAYER_APP_ID, LAYER_BEARER_TOKEN
-SIMULATOR_FAKE_TOKEN, SIMULATOR_FAKE_SIGNING_SECRET = FAKE_TOKEN, FAKE_SIGNING_SECRET
+SIMULATOR_FAKE_TOKEN = VENDOR_VARIABLES["FAKE_TOKEN"]
+SIMULATOR_FAKE_SIGNING_SECRET = VENDOR_VARIABLES["FAKE_SIGNING_SECRET"]
 SIMULATOR_FAKE_INBOUND_URL = f"{PUBLIC_URL}/webhooks/sms/fake/inbound/"
-SIMULATOR_VONAGE_SIGNATURE_SECRET = VONAGE_SIGNATURE_SECRET
+SIMULATOR_BANDWIDTH_URL = f"{PUBLIC_URL}/webhooks/sms/bandwidth"
+SIMULATOR_BANDWIDTH_APPLICATION_ID = VENDOR_VARIABLES["BANDWIDTH_APPLICATION_ID"]
+SIMULATOR_BANDWIDTH_CALLBACK_USER = VENDOR_VARIABLES["BANDWIDTH_CALLBACK_USER"]
+SIMULATOR_BANDWIDTH_CALLBACK_PASSWORD = VENDOR_VARIABLES["BANDWIDTH_CALLBACK_PASSWORD"]
+SIMULATOR_SMSAPI_INBOUND_URL = vendors.smsapi_inbound_url(PUBLIC_URL, VENDOR_VARIABLES["SMSAPI_CALLBACK_SECRET"])
+SIMULATOR_TWILIO_ACCOUNT_SID = VENDOR_VARIABLES["TWILIO_ACCOUNT_SID"]
+SIMULATOR_TWILIO_AUTH_TOKEN = VENDOR_VARIABLES["TWILIO_AUTH_TOKEN"]
+SIMULATOR_VONAGE_SIGNATURE_SECRET = VENDOR_VARIABLES["VONAGE_SIGNATURE_SECRET"]
+SIMULATOR_VONAGE_API_KEY = VENDOR_VARIABLES["VONAGE_API_KEY"]
+SIMULATOR_VONAGE_APPLICATION_ID = VENDOR_VARIABLES["VONAGE_APPLICATION_ID"]
+SIMULATOR_VONAGE_MESSAGES_INBOUND_URL = f"{PUBLIC_URL}/webhooks/sms/vonage-messages/inbound/"
 
 # Time limits
 
@@ -244,6 +248,16 @@ CELERY_BEAT_SCHEDULE = {
     },
     # Many platforms restart every process once a day: a fixed hour is met all the same.
     "forget_old": {"task": "notifier.tasks.forget_old", "schedule": crontab(hour="3", minute="17")},
+    "resolve_number_orders": {
+        "task": "smsbridge.tasks.resolve_number_orders",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 300},
+    },
+    "roll_up_costs": {
+        "task": "smsbridge.tasks.roll_up_costs",
+        "schedule": crontab(minute="27"),
+        "options": {"expires": 3600},
+    },
 }
 
 # Security
@@ -314,7 +328,7 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,  # Celery's own loggers exist by now
     "formatters": {"plain": {"()": "notifier.logs.Plain"}, "json": {"()": "notifier.logs.Json"}},
-    "filters": {"unquoting": {"()": "notifier.logs.Unquoting"}},
+    "filters": {"unquoting": {"()": "notifier.logs.Unquoting"}, "linkless": {"()": "notifier.logs.Linkless"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
         "none": {"class": "logging.NullHandler"},
@@ -324,6 +338,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django.server": {"handlers": ["none"], "propagate": False},
         "django": {"level": LOG_LEVEL},
+        "django.request": {"filters": ["linkless"]},
         "django.db.backends": {"level": "INFO"},  # below that it writes every statement with its values
         "urllib3": {"level": "INFO"},  # below that it writes every path it calls
         "celery": {"level": LOG_LEVEL},

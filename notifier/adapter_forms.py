@@ -131,7 +131,8 @@ class AdapterAdmin(SettingsAdmin[Any]):
 
 
 def field_name(key: str, name: str) -> str:
-    return f"{key}__{name}"
+    """Also a name in JavaScript, as unfold's conditional fields are: without the dash that a key may have."""
+    return f"{key.replace('-', '_')}__{name}"
 
 
 def label(name: str) -> str:

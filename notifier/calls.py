@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
+from django.utils.encoding import escape_uri_path
 
 from notifier.wire import BadCall, Call
 
@@ -15,11 +16,17 @@ PLAIN = "text/plain; charset=utf-8"
 
 
 def call_of(request: HttpRequest) -> Call:
-    """The request as an adapter reads it, with the URL that the caller knows us by."""
+    """The request as an adapter reads it, with the URL that the caller knows us by.
+
+    URL signatures cover what was sent, so the query stays as it is: Django would write |, {, }, ", ^ and blanks in it
+    as percent codes. WSGI gives the path only decoded, so which of its characters were sent as percent codes is not
+    known; those of our webhooks need none. `path` begins with SCRIPT_NAME, which is a part of the public path.
+    """
+    query = request.META.get("QUERY_STRING", "")
     return Call(
         method=request.method or "",
-        url=settings.PUBLIC_URL + request.get_full_path(),
-        query=request.META.get("QUERY_STRING", ""),
+        url=settings.PUBLIC_URL + escape_uri_path(request.path) + (f"?{query}" if query else ""),
+        query=query,
         headers=_headers(request),
         body=request.body,
     )

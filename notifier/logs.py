@@ -5,6 +5,7 @@ is written without them: the calls and the types are what mends a program.
 """
 
 import logging
+import re
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -23,6 +24,18 @@ class Unquoting(logging.Filter):
         if isinstance(record.args, dict) and "exc" in record.args:
             kind = record.exc_info[0] if record.exc_info else None
             record.args = {**record.args, "exc": kind.__name__ if kind else "an exception", "traceback": ""}
+        return True
+
+
+class Linkless(logging.Filter):
+    """For Django's lines about calls that failed, which name the path: whoever has a link of these has the picture."""
+
+    _LINK = re.compile(r"(/media/)[^\s?#]+")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        if "/media/" in said:
+            record.msg, record.args = self._LINK.sub(r"\1…", said), ()
         return True
 
 

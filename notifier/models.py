@@ -25,6 +25,9 @@ class ChatApp(models.Model):
     options = models.JSONField(default=dict, blank=True)
     secrets = SecretsField(default=dict, blank=True, null=True)
     paused = models.BooleanField(default=False, help_text="While paused, events are kept and nobody is texted.")
+    organisation = models.CharField(
+        max_length=100, blank=True, db_default="", help_text="Whose chat it is. Empty: everybody's here."
+    )
 
     class Meta:
         verbose_name = "chat app"
@@ -171,7 +174,8 @@ class Message(models.Model):
 
     Written by whichever event comes first: `sent_at` stays NULL until one shows the message itself, and a
     deletion is a tombstone. `text` joins the text parts; `parts` is kept only when there is anything else,
-    as a list of [mime type, text or null].
+    as a list of [mime type, text or null], followed by its URL and the moment (or null) until which that can be fetched
+    where the platform told one.
     """
 
     chat_app = models.ForeignKey(ChatApp, models.CASCADE, db_index=False, db_constraint=False)
@@ -197,7 +201,7 @@ class Message(models.Model):
     def all_parts(self) -> Sequence[tuple[str, str | None]]:
         if self.parts is None:
             return [("text/plain", self.text)] if self.text else []
-        return [(mime, body) for mime, body in self.parts]
+        return [(mime, body) for mime, body, *_ in self.parts]
 
 
 class Receipt(models.Model):

@@ -23,15 +23,17 @@ def call(
     timeout: float = rules.TIMEOUT,
     connect_timeout: float = rules.CONNECT_TIMEOUT,
     ca_file: str | None = None,
+    most_bytes: int = rules.MAX_BODY,
 ) -> Answer:
     """Make one request on a connection of its own, with the promises of `notifier.transport`.
 
     Returns within `timeout` seconds, name resolution and dribbling servers included; `connect_timeout` is for each
-    address of the host. Raises ValueError for what is not an HTTP request, before anything is sent.
+    address of the host. An answer longer than `most_bytes` is a Failure. Raises ValueError for what is not an HTTP
+    request, before anything is sent.
     """
     rules.check(request)
     rules.header_lines(request)
-    attempt = _Attempt(request, timeout, connect_timeout, ca_file or certifi.where())
+    attempt = _Attempt(request, timeout, connect_timeout, ca_file or certifi.where(), most_bytes)
     thread = threading.Thread(target=attempt.run, name="http-call", daemon=True)
     thread.start()
     thread.join(timeout)
@@ -41,8 +43,8 @@ def call(
 class _Attempt:
     """A call in a thread of its own, because nothing else bounds the system's resolver and a dribbling server."""
 
-    def __init__(self, request: Request, timeout: float, connect_timeout: float, ca_file: str) -> None:
-        self._request, self._timeout, self._ca_file = request, timeout, ca_file
+    def __init__(self, request: Request, timeout: float, connect_timeout: float, ca_file: str, most_bytes: int) -> None:
+        self._request, self._timeout, self._ca_file, self._most_bytes = request, timeout, ca_file, most_bytes
         self._connect_timeout = min(connect_timeout, timeout)
         self._lock = threading.Lock()
         self._issued = self._given_up = False
@@ -79,7 +81,7 @@ class _Attempt:
             self._result = error
 
     def _make(self) -> Answer:
-        with requests.Session() as session:
+        with _Session() as session:
             session.trust_env = False
             for scheme in ("http://", "https://"):
                 session.mount(scheme, _Once())
@@ -93,8 +95,8 @@ class _Attempt:
                 body = bytearray()
                 for piece in answer.raw.stream(1 << 16, decode_content=False):
                     body += piece
-                    if len(body) > rules.MAX_BODY:
-                        return self._failure(rules.TOO_LONG)
+                    if len(body) > self._most_bytes:
+                        return self._failure(rules.too_long(self._most_bytes))
                 return Response(answer.status_code, rules.headers_of(answer.raw.headers.items()), bytes(body))
 
     def _prepared(self) -> requests.PreparedRequest:
@@ -107,6 +109,13 @@ class _Attempt:
 
     def _failure(self, sentence: str) -> Failure:
         return Failure(self._issued, f"{rules.origin(self._request.url)}: {sentence}")
+
+
+class _Session(requests.Session):
+    """Looks at no redirect: to prepare the next request, requests would read the body without a limit."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class _HttpConnection(HTTPConnection):

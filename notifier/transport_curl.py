@@ -24,7 +24,7 @@ _SENTENCES = {
     pycurl.E_RECV_ERROR: rules.LOST,
     pycurl.E_PARTIAL_FILE: rules.LOST,
     pycurl.E_ABORTED_BY_CALLBACK: rules.LOST,
-    pycurl.E_FILESIZE_EXCEEDED: rules.TOO_LONG,
+    pycurl.E_FILESIZE_EXCEEDED: rules.too_long(rules.MAX_BODY),
     pycurl.E_FTP_WEIRD_SERVER_REPLY: rules.NOT_HTTP,  # the same number as CURLE_WEIRD_SERVER_REPLY
     pycurl.E_UNSUPPORTED_PROTOCOL: rules.NOT_HTTP,
     pycurl.E_URL_MALFORMAT: "the URL is malformed",

@@ -14,8 +14,11 @@ NO_CONNECTION = "the connection was refused, or the host cannot be reached"
 NO_CONNECTION_IN_TIME = "no connection was made in time"
 NO_ANSWER_IN_TIME = "no complete answer came in time"
 LOST = "the connection was lost before the answer was complete"
-TOO_LONG = f"the answer is longer than {MAX_BODY} bytes"
 NOT_HTTP = "the answer is not HTTP"
+
+
+def too_long(limit: int) -> str:
+    return f"the answer is longer than {limit} bytes"
 
 
 def origin(url: str) -> str:

@@ -12,10 +12,11 @@ class SmsbridgeConfig(AppConfig):
 
     def ready(self) -> None:
         from smsbridge import work
-        from smsbridge.services import retention
+        from smsbridge.services import organisations, retention
 
         work.register()
         retention.register()
+        organisations.register()
         for name in ("checks", "receivers"):
             if module_has_submodule(self.module, name):
                 import_module(f"smsbridge.{name}")

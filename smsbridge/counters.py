@@ -32,6 +32,12 @@ REFUSED = Counter(
 INBOUND = Counter("smsbridge_inbound_texts_total", "Texts that came in, each once.", ["account"])
 REPLIES = Counter(
     "smsbridge_replies_total",
-    "What became of texts that came in: posted, retried, unrouted, keyword, dead.",
+    "What became of texts that came in: posted, retried, unrouted, keyword, blocked, dead.",
     ["outcome"],
+)
+LOOKUPS = Counter(
+    "smsbridge_phone_lookups_total",
+    "Phones that a vendor was asked about. Outcome: textable, landline, not in service, wrong country, not known,"
+    " unknown, failed.",
+    ["account", "outcome"],
 )

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 import uuid
+from datetime import datetime
 
 _mutex = threading.Lock()
 _last = 0
@@ -19,6 +20,11 @@ def uuid7() -> uuid.UUID:
     head = (ticks >> 12) << 16 | 0x7 << 12 | (ticks & 0xFFF)
     tail = int.from_bytes(os.urandom(8), "big") & ~(0x3 << 62) | 0x2 << 62
     return uuid.UUID(int=head << 64 | tail)
+
+
+def first_of(moment: datetime) -> uuid.UUID:
+    """Below every id that is made from that moment on, and above those that were made before it."""
+    return uuid.UUID(int=max(int(moment.timestamp() * 1000), 0) << 80 | 0x7 << 76)
 
 
 def _next_ticks() -> int:

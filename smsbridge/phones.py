@@ -12,6 +12,8 @@ from phonenumbers import (
     PhoneNumberFormat,
     PhoneNumberType,
     format_number,
+    length_of_national_destination_code,
+    national_significant_number,
     number_type,
     region_code_for_country_code,
     region_code_for_number,
@@ -70,10 +72,31 @@ def country_of(phone: str) -> str:
     return known.country if known else ""
 
 
+@lru_cache(maxsize=_CACHED)
+def area_of(phone: str) -> str:
+    """The national destination code (ITU-T E.164) of a number, such as 415 of +14155550101; empty if it has none."""
+    known = _read(phone, None)
+    if known is None:
+        return ""
+    return national_significant_number(known.number)[: length_of_national_destination_code(known.number)]
+
+
 def costly_kind(phone: str) -> str:
     """What kind of number it is if it is one that nobody carries in his pocket and that may cost whoever texts it."""
     known = _read(phone, None)
     return _COSTLY.get(known.kind, "") if known else ""
+
+
+def landline_by_plan(phone: str) -> bool:
+    """Whether the country's numbering plan has this E.164 number for fixed lines alone."""
+    known = _read(phone, None)
+    return known is not None and known.kind == PhoneNumberType.FIXED_LINE
+
+
+def mobile_by_plan(phone: str) -> bool:
+    """Whether the country's numbering plan has this E.164 number for mobile phones alone; +1 has both in one range."""
+    known = _read(phone, None)
+    return known is not None and known.kind == PhoneNumberType.MOBILE
 
 
 @lru_cache(maxsize=_CACHED)

@@ -62,8 +62,10 @@ def measure(text: str) -> Segmented:
     return Segmented(encoding, units, _parts(len(text), doubles, size))
 
 
-def truncate(text: str, max_segments: int) -> str:
+def truncate(text: str, max_segments: int, tail: str = "") -> str:
     """The text if it fits into `max_segments` SMS, otherwise its beginning and an ellipsis, which together do.
+
+    A `tail` is kept behind it whole, and fits in as well; if it is too long itself, so is what is returned.
 
     The ellipsis is "..." where that keeps the text GSM-7, else "…". The cut tears no grapheme (`smsbridge.graphemes`),
     takes the last space when one is within 20 characters, and leaves no space before the ellipsis.
@@ -71,12 +73,12 @@ def truncate(text: str, max_segments: int) -> str:
     """
     if max_segments < 1:
         raise ValueError(f"a text cannot be shortened to {max_segments} segments; allow at least 1")
-    if measure(text).count <= max_segments:
-        return text
+    if measure(text + tail).count <= max_segments:
+        return text + tail
     # No prefix longer than this fits, whatever its characters; it bounds the work on a hostile text.
     longest = min(len(text), max_segments * _ALONE[Encoding.GSM7])
-    cut = bisect_right(range(longest + 1), max_segments, key=lambda end: measure(_ended(text[:end])).count) - 1
-    return _ended(text[: boundary_before(text, _word_end(text, cut))].rstrip())
+    cut = bisect_right(range(longest + 1), max_segments, key=lambda end: measure(_ended(text[:end], tail)).count) - 1
+    return _ended(text[: boundary_before(text, _word_end(text, max(cut, 0)))].rstrip(), tail)
 
 
 def costly_characters(text: str) -> list[str]:
@@ -100,8 +102,8 @@ def _parts(length: int, doubles: list[int], size: int) -> int:
     return ceil((length + len(doubles) + lost) / size)
 
 
-def _ended(beginning: str) -> str:
-    return beginning + _ELLIPSIS[_encoding(beginning)]
+def _ended(beginning: str, tail: str) -> str:
+    return beginning + _ELLIPSIS[_encoding(beginning + tail)] + tail
 
 
 def _word_end(text: str, cut: int) -> int:

@@ -4,7 +4,7 @@ from django.conf import settings
 
 from notifier import stages
 from notifier.runner import Stage
-from smsbridge.services import composing, reconciling, replies, sending, unsettled
+from smsbridge.services import composing, failover, looking_up, phone_facts, reconciling, replies, sending, unsettled
 
 
 def register() -> None:
@@ -29,4 +29,10 @@ def register() -> None:
         due="exists (select 1 from smsbridge_outboundsms where state = 'uncertain'"
         f" and lookups < {reconciling.MOST_LOOKUPS} and next_at <= {{now+ahead}})",
     )
-    stages.REPAIRS.append(unsettled.lose_track)
+    stages.register(
+        Stage(phone_facts.STAGE, looking_up.LookUp().step),
+        task="smsbridge.tasks.look_up_phones",
+        due="exists (select 1 from smsbridge_phonefact"
+        f" where next_at <= {{now+ahead}} and attempts < {phone_facts.MOST_ATTEMPTS})",
+    )
+    stages.REPAIRS += [unsettled.lose_track, failover.take_over]

@@ -27,8 +27,10 @@ from smsbridge.models import (
     Lease,
     Notice,
     Number,
+    NumberOrder,
     OptOut,
     OutboundSms,
+    PhoneFact,
     Pool,
     VendorAccount,
 )
@@ -39,6 +41,7 @@ HOOK_SECRET = "hook-secret-that-nobody-may-see-4Z"
 VENDOR_TOKEN = "vendor-token-that-nobody-may-see-9K"
 SIGNING_SECRET = "signing-secret-that-nobody-may-see-3W"
 SECRETS = (BEARER_TOKEN, HOOK_SECRET, VENDOR_TOKEN, SIGNING_SECRET)
+PHONE_STATES = (1, 0, -1, -2, -4)
 NAMES = ["Ada Lovelace", "Grace Hopper", "Edsger Dijkstra", "Barbara Liskov", "Alan Kay", "Radia Perlman"]
 TEXT = "the words of this message are nobody's business"
 
@@ -219,8 +222,15 @@ def everything(*, people: int = 8) -> Installation:
         failed_event(here, index)
         listened(here, index, ListenedEvent.State.values[index % 3])
         OptOut.objects.create(phone=phone(500 + index), source="keyword", note="stop")
+        status = PHONE_STATES[index % len(PHONE_STATES)]
+        PhoneFact.objects.create(phone=phone(700 + index), status=status, source="look-up", looked_at=_ago(days=3))
         what = ConsentEvent.What.values[index % 3]
         ConsentEvent.objects.create(phone=phone(500 + index), what=what, source="keyword", account=here.account)
+    for index, state in enumerate(NumberOrder.State.values):
+        NumberOrder.objects.create(
+            account=here.account, action="buy", e164=f"+1415555{3000 + index}", pool=here.pool, state=state, price=1
+        )
+    VendorAccount.objects.filter(pk=here.account.pk).update(looks_up=True)
     about = message(here, 0)
     ReceiptCheck.objects.create(hook=here.hook, message=about, due_at=timezone.now() + timedelta(minutes=5))
     Departure.objects.create(conversation=about.conversation, user_id="user-9", left_at=_ago(hours=2))

@@ -39,7 +39,9 @@ def test_adapters_know_values_and_libraries_only(path: Path) -> None:
     for name in imported(path):
         assert not name.startswith("django"), f"{path} imports {name}, but adapters touch no database"
         if name.partition(".")[0] in OURS:
-            assert name.startswith((f"{own}.", "notifier.wire.", "notifier.texts.")), f"{path} imports {name}"
+            assert name.startswith((f"{own}.", "notifier.wire.", "notifier.texts.", "notifier.links.")), (
+                f"{path} imports {name}"
+            )
 
 
 def test_the_sms_side_calls_back_through_the_seam_only() -> None:

@@ -3,8 +3,9 @@
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
-from notifier.adapter_forms import AdapterAdmin, AdapterForm, Adapters
+from notifier.adapter_forms import AdapterForm, Adapters
 from notifier.admin_base import badge, related
+from notifier.admin_organisations import OrganisedAdmin
 from notifier.models import ChatApp
 from notifier.platforms.registry import PLATFORMS, platform_class
 from notifier.services.hooks import forget_hooks
@@ -16,7 +17,7 @@ class ChatAppForm(AdapterForm):
 
     class Meta:
         model = ChatApp
-        fields = ("name", "slug", "platform", "paused")
+        fields = ("name", "slug", "platform", "paused", "organisation")
         help_texts = {"name": "As templates may say it: <%= app.name %>.", "slug": "Its name in commands and logs."}
 
     @classmethod
@@ -28,9 +29,9 @@ class ChatAppForm(AdapterForm):
 
 
 @admin.register(ChatApp)
-class ChatAppAdmin(AdapterAdmin):
+class ChatAppAdmin(OrganisedAdmin):
     form = ChatAppForm
-    general_fields = ("name", "slug", "platform", "paused")
+    general_fields = ("name", "slug", "platform", "paused", "organisation")
     shown_fields = ("see",)
     list_display = ["name", "slug", "platform", "state"]
 

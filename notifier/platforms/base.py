@@ -59,10 +59,17 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a message. `text` is None when it is not text, or too large to be sent along."""
+    """One part of a message. `text` is None when it is not text, or too large to be sent along.
+
+    `url` is where anybody may fetch it, without credentials, `until` a moment, `size` in bytes (None: the platform does
+    not tell).
+    """
 
     mime_type: str
     text: str | None = None
+    url: str = ""
+    until: datetime | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

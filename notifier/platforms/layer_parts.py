@@ -3,10 +3,12 @@
 import binascii
 import unicodedata
 from base64 import b64decode
+from datetime import datetime
 from typing import Final
 
+from notifier.links import is_open_link
 from notifier.platforms.base import Part
-from notifier.platforms.layer_values import optional_text
+from notifier.platforms.layer_values import moment, optional_text
 from notifier.texts import clean_text
 from notifier.wire import Unreadable
 
@@ -20,7 +22,8 @@ _MARKS = frozenset({"Mn", "Me", "Mc"})
 def read_part(value: object, path: str) -> Part:
     """The type without its parameters, and the text if it is one; a large part has `content` and no body.
 
-    Raises Unreadable naming the field below `path`.
+    `content` says where that is; what cannot be used of it is no reason to lose the message. Raises Unreadable naming
+    the field below `path`.
     """
     if not isinstance(value, dict):
         raise Unreadable(f"{path} is not an object")
@@ -30,9 +33,25 @@ def read_part(value: object, path: str) -> Part:
     body = value.get("body")
     if body is not None and not isinstance(body, str):
         raise Unreadable(f"{path}.body is not a text")
-    if body is None or not mime_type.startswith("text/"):
+    if body is None:
+        return Part(mime_type, None, *_content(value.get("content")))
+    if not mime_type.startswith("text/"):
         return Part(mime_type)
     return Part(mime_type, _decoded(body) if value.get("encoding") == "base64" else clean_text(body))
+
+
+def _content(value: object) -> tuple[str, datetime | None, int | None]:
+    """Where a large part is, until when, and its size; ("", None, None) when that is not told in a usable form.
+
+    A date that cannot be read may be one that is over.
+    """
+    if not isinstance(value, dict):
+        return "", None, None
+    url, told, size = (value.get(name) for name in ("download_url", "expiration", "size"))
+    until = moment(told)
+    if not isinstance(url, str) or not is_open_link(url) or (told is not None and until is None):
+        return "", None, None
+    return url, until, size if type(size) is int and size > 0 else None
 
 
 def _decoded(body: str) -> str | None:

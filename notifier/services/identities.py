@@ -7,6 +7,7 @@ It is called with a few first, and then with as many as it seems to have time fo
 
 import json
 import time
+from asyncio import CancelledError
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ from notifier.wire import Unreadable
 Found = dict[str, Reading[Identity | None]]
 
 _FIRST = 4
+#: the last three end no more than the function that raises them: signals reach the main thread only
+_FAILURES = (Exception, SystemExit, GeneratorExit, CancelledError)
 
 
 def identities(hook: LiveHook, users: Collection[str], exchange: Exchange[str], *, deadline: float) -> Found:
@@ -70,7 +73,7 @@ def _call(path: str, function: Callable[[list[str]], Any], users: list[str]) -> 
     try:
         told = function(list(users))
         return {user: _told(path, user, told.get(user)) for user in users}
-    except Exception as error:  # a project's own code may raise anything; asking again may help
+    except _FAILURES as error:  # a project's own code may raise anything; asking again may help
         return {user: Later(f"{path} raised {type(error).__name__}") for user in users}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from notifier import doorbell
-from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Rank
+from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Part, Rank
 from notifier.services import conversations
 from notifier.services.conversations import Arrived
 from notifier.services.hooks import LiveHook
@@ -170,7 +170,14 @@ def _contents(message: MessageFacts) -> tuple[str, str | None]:
     text = "\n".join(part.text for part in message.parts if part.text)
     if len(message.parts) == 1 and message.parts[0].text is not None:
         return text, None
-    return text, json.dumps([[part.mime_type, part.text] for part in message.parts])
+    return text, json.dumps([_part_row(part) for part in message.parts])
+
+
+def _part_row(part: Part) -> list[str | int | None]:
+    """As `Message.parts` keeps it."""
+    if not part.url:
+        return [part.mime_type, part.text]
+    return [part.mime_type, part.text, part.url, part.until.isoformat() if part.until else None, part.size]
 
 
 def _edits(ids: dict[str, int], facts: dict[str, _Facts]) -> None:

@@ -19,6 +19,9 @@ from notifier.services.hooks import platform_of
 
 Problems = dict[str, list[str]]
 
+#: what the other half has to say of a chat app, once it is otherwise good
+CHAT_APP_RULES: list[Callable[[ChatApp], Problems]] = []
+
 _NEEDS = {
     Hook.Kind.RECEIPTS: (Can.WEBHOOKS, Can.RECEIPTS),
     Hook.Kind.LISTEN: (Can.WEBHOOKS,),
@@ -42,7 +45,10 @@ def chat_app_problems(app: ChatApp) -> Problems:
     except UnknownPlatform as error:
         return {"platform": [str(error)]}
     problems = adapter_problems(platform.title, app.options, platform.option_help, app.secrets, platform.secret_help)
-    return problems or found({NON_FIELD_ERRORS: platform_of(app).configured()})
+    problems = problems or found({NON_FIELD_ERRORS: platform_of(app).configured()})
+    for rule in CHAT_APP_RULES:
+        problems = problems or rule(app)
+    return problems
 
 
 def hook_problems(hook: Hook) -> Problems:

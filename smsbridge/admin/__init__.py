@@ -1,5 +1,29 @@
 """The SMS side's admin pages."""
 
-from smsbridge.admin import accounts, bridges, consent, inbound, leases, numbers, outbound, people
+from smsbridge.admin import (
+    accounts,
+    bridges,
+    consent,
+    costs,
+    inbound,
+    leases,
+    number_orders,
+    numbers,
+    outbound,
+    people,
+    phones,
+)
 
-__all__ = ["accounts", "bridges", "consent", "inbound", "leases", "numbers", "outbound", "people"]
+__all__ = [
+    "accounts",
+    "bridges",
+    "consent",
+    "costs",
+    "inbound",
+    "leases",
+    "number_orders",
+    "numbers",
+    "outbound",
+    "people",
+    "phones",
+]

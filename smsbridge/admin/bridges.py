@@ -12,9 +12,10 @@ from notifier.durations import describe_duration
 from notifier.forms import CheckedForm
 from notifier.services.validation import Problems
 from smsbridge.models import Bridge
-from smsbridge.services.accounts import KEEP_SECONDS, countries_of, forget_accounts
+from smsbridge.services.accounts import KEEP_SECONDS, forget_accounts
 from smsbridge.services.daily_findings import words_of_today
 from smsbridge.services.notices import WAITED_FOR, look_again
+from smsbridge.services.policy import countries_of
 from smsbridge.services.validation import MOST_SEGMENTS, problems_of
 
 
@@ -24,6 +25,7 @@ class BridgeForm(CheckedForm):
         fields = (
             *("name", "hook", "pool", "region", "template", "introduction", "introduction_function"),
             *("lease_lifetime", "when_exhausted", "digest", "max_segments", "max_age", "paused", "dry_run"),
+            *("before_sending", "after_receiving", "failover", "failover_after", "one_way", "sends_media"),
             *("countries", "quiet_from", "quiet_until", "phone_cap", "conversation_cap", "daily_budget", "over_budget"),
         )
         widgets = {
@@ -39,6 +41,12 @@ class BridgeForm(CheckedForm):
             "max_segments": "Longest SMS, in segments",
             "max_age": "Give up after",
             "region": "Country of phones without a country code",
+            "before_sending": "Function that sees texts before they are sent",
+            "after_receiving": "Function that sees texts before they are posted",
+            "failover": "Other accounts take over",
+            "failover_after": "when an account has not sent for",
+            "one_way": "Text from one-way senders where there is no number",
+            "sends_media": "Send pictures as pictures",
             "countries": "Countries that are texted",
             "quiet_from": "Nobody is texted from",
             "quiet_until": "until",
@@ -65,6 +73,17 @@ class BridgeForm(CheckedForm):
             "max_segments": f"From 1 to {MOST_SEGMENTS}. What is longer is cut, and the oldest messages go first. "
             "Each segment costs as much as an SMS.",
             "max_age": 'Such as "12 hours". What could not be sent for so long is not sent any more.',
+            "before_sending": "Its dotted path, such as shop.guards.outgoing. It may change, block or tag each text; "
+            "while it fails, nothing is sent. Empty: none.",
+            "after_receiving": "Its dotted path, such as shop.guards.incoming. It may change, block or tag what people "
+            "text, and opt them out; while it fails, nothing is posted. Empty: none.",
+            "failover": "While an account is paused, misconfigured or fails, its conversations get numbers of the "
+            "pool's other accounts, with an introduction.",
+            "failover_after": 'Such as "5 minutes". A paused or misconfigured account is replaced at once.',
+            "one_way": "Where no number can be had, the text leaves from a sender of the pool that cannot be answered, "
+            "and says so. Off: the bridge waits or skips, as above.",
+            "sends_media": "Where the vendor can and the platform tells their addresses, unless a function of your own "
+            "sees texts first; such a text costs what a multimedia message costs. Off: they are told as [image].",
             "countries": "Their ISO codes, such as US, CA; * for all. Empty: those of the pool's active numbers. "
             "Premium-rate numbers and their like are never texted.",
             "quiet_from": "By the clock where the person is, such as 21:00. Empty: at any hour.",
@@ -93,8 +112,12 @@ class BridgeAdmin(SettingsAdmin[Bridge]):
     radio_fields = {"when_exhausted": admin.VERTICAL, "over_budget": admin.VERTICAL}
     fieldsets = (
         (None, {"fields": ("name", "hook", "pool", "paused", "dry_run", "see")}),
-        ("Words", {"fields": ("template", "introduction", "introduction_function", "digest", "max_segments")}),
-        ("Numbers", {"fields": ("lease_lifetime", "when_exhausted")}),
+        (
+            "Words",
+            {"fields": ("template", "introduction", "introduction_function", "digest", "max_segments", "sends_media")},
+        ),
+        ("Numbers", {"fields": ("lease_lifetime", "when_exhausted", "one_way", ("failover", "failover_after"))}),
+        ("Own code", {"fields": ("before_sending", "after_receiving"), "description": "See docs/own-code.md."}),
         ("People and time", {"fields": ("region", "max_age")}),
         ("Courtesy", {"fields": ("countries", "texts_to", ("quiet_from", "quiet_until"))}),
         ("Limits", {"fields": ("phone_cap", "conversation_cap", "daily_budget", "over_budget", "used_today")}),

@@ -8,12 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
-from notifier.admin_base import FactAdmin, badge, in_full, link, when, with_reason
+from notifier.admin_base import FactAdmin, badge, in_full, link, table, when, with_reason
 from smsbridge.admin.deciding import WantsDecision, closing, decide
+from smsbridge.admin.tags import TagFilter, TaggedAdmin
 from smsbridge.admin.who import NamedAdmin, PhonesAdmin
 from smsbridge.models import InboundSms
 from smsbridge.services import deciding
-from smsbridge.services.inbound import again
+from smsbridge.services.inbound import AGAIN, again
 
 State = InboundSms.State
 COLOURS = {
@@ -21,6 +22,7 @@ COLOURS = {
     State.POSTED.value: "success",
     State.UNROUTED.value: "warning",
     State.KEYWORD.value: "",
+    State.BLOCKED.value: "warning",
     State.DEAD.value: "danger",
     State.CLOSED.value: "",
 }
@@ -44,9 +46,9 @@ CLOSE = closing(
 
 
 @admin.register(InboundSms)
-class InboundSmsAdmin(NamedAdmin[InboundSms], PhonesAdmin[InboundSms], FactAdmin[InboundSms]):
+class InboundSmsAdmin(TaggedAdmin, NamedAdmin[InboundSms], PhonesAdmin[InboundSms], FactAdmin[InboundSms]):
     list_display = ["received", "masked_phone", "number", "why", "who", "conversation_link"]
-    list_filter = [LostReplies, ("state", ChoicesDropdownFilter), ("account", RelatedDropdownFilter)]
+    list_filter = [LostReplies, ("state", ChoicesDropdownFilter), ("account", RelatedDropdownFilter), TagFilter]
     list_select_related = ["conversation"]
     defer_in_lists = ("text", "media")
     search_fields = ["user_id__exact", "vendor_id__exact", "conversation__key__exact"]
@@ -54,7 +56,7 @@ class InboundSmsAdmin(NamedAdmin[InboundSms], PhonesAdmin[InboundSms], FactAdmin
     number_fields = ("number",)
     ordering = ["-id"]
     fieldsets = (
-        (None, {"fields": ("fate", "reason", "text_in_full", "media")}),
+        (None, {"fields": ("fate", "reason", "text_in_full", "tagged", "media", "parts_in_full")}),
         ("Who and where", {"fields": ("phone", "number", "who", "conversation", "posted_as")}),
         ("When", {"fields": ("received_at", "next_at", "settled_at", "attempts")}),
         ("At the vendor", {"fields": ("account", "vendor_id")}),
@@ -81,10 +83,18 @@ class InboundSmsAdmin(NamedAdmin[InboundSms], PhonesAdmin[InboundSms], FactAdmin
     def text_in_full(self, sms: InboundSms) -> SafeString:
         return in_full(sms.text)
 
-    @admin.action(description="Try again what found no conversation or was given up", permissions=["act"])
+    @admin.display(description="Parts that it came in")
+    def parts_in_full(self, sms: InboundSms) -> SafeString | str:
+        rows = [
+            [f"{one.place} of {sms.part_total}", in_full(one.text), when(one.received_at), one.vendor_id]
+            for one in sms.parts.order_by("place")
+        ]
+        return table(["Part", "Text", "Received", "Vendor id"], rows, none="It came whole.")
+
+    @admin.action(description="Try again what found no conversation, was given up or blocked", permissions=["act"])
     def try_again(self, request: HttpRequest, texts: QuerySet[Any]) -> None:
         chosen = list(texts)
-        self.log_all(request, [sms for sms in chosen if sms.state in LOST], "Tried again.")
+        self.log_all(request, [sms for sms in chosen if sms.state in AGAIN], "Tried again.")
         self.tell(request, again([sms.pk for sms in chosen]), "Tried again", selected=len(chosen))
 
     @admin.action(description="Close what found no conversation or was given up", permissions=["act"])

@@ -14,18 +14,24 @@ from smsbridge.admin.who import NamedAdmin, PhonesAdmin
 from smsbridge.models import Lease
 from smsbridge.services import leases
 
+#: by the word that the filter's address has for it
+_STATES = {
+    "yes": Q(expires_at__gt=Now(), left_at=None),
+    "left": Q(expires_at__gt=Now(), left_at__isnull=False),
+    "no": Q(expires_at__lte=Now()),
+}
 ALIVE = ExpressionWrapper(Q(expires_at__gt=Now()), output_field=BooleanField())
 
 
 class AliveFilter(DropdownFilter):
-    title = "alive or expired"
+    title = "alive, left or expired"
     parameter_name = "alive"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "alive"), ("no", "expired")]
+        return [("yes", "alive"), ("left", "left for another number"), ("no", "expired")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(alive=self.value() == "yes") if self.value() in ("yes", "no") else queryset
+        return queryset.filter(_STATES.get(self.value() or "", Q()))
 
 
 @admin.register(Lease)
@@ -43,7 +49,7 @@ class LeaseAdmin(NamedAdmin[Lease], PhonesAdmin[Lease], FactAdmin[Lease]):
     number_fields = ("number__e164",)
     ordering = ["-expires_at"]
     fields = (
-        *("who", "phone", "conversation", "number", "state", "until", "since", "last_used_at"),
+        *("who", "phone", "conversation", "number", "state", "until", "since", "last_used_at", "left"),
         *("introduced", "introduced_by"),
     )
     actions = ["release"]
@@ -65,11 +71,17 @@ class LeaseAdmin(NamedAdmin[Lease], PhonesAdmin[Lease], FactAdmin[Lease]):
 
     @admin.display(description="State", ordering="expires_at")
     def state(self, lease: Any) -> SafeString:
+        if lease.alive and lease.left_at is not None:
+            return badge("left for another number", "info")
         return badge("alive", "success") if lease.alive else badge("expired", "warning")
 
     @admin.display(description="Linked since", ordering="linked_at")
     def since(self, lease: Lease) -> SafeString | str:
         return when(lease.linked_at)
+
+    @admin.display(description="Left since")
+    def left(self, lease: Lease) -> SafeString | str:
+        return when(lease.left_at)
 
     @admin.display(description="Introduced")
     def introduced(self, lease: Lease) -> str:

@@ -2,22 +2,24 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import BooleanRadioFilter, RelatedDropdownFilter
 
-from notifier.admin_base import NOTHING, SettingsAdmin, TabularInline, badge, link, related, table
+from notifier.admin_base import NOTHING, SettingsAdmin, TabularInline, badge, link, related, table, with_reason
 from notifier.forms import CheckedForm, PhoneField
 from notifier.services.validation import Problems
+from smsbridge.admin.number_actions import NumberActions
 from smsbridge.keywords import Meaning
 from smsbridge.models import Number, Pool
 from smsbridge.phones import to_e164
 from smsbridge.segments import measure
 from smsbridge.services.accounts import forget_accounts
 from smsbridge.services.answering import wording
+from smsbridge.services.policy import one_way_end
 from smsbridge.services.validation import problems_of
 
 
@@ -26,11 +28,14 @@ class NumberForm(CheckedForm):
 
     class Meta:
         model = Number
-        fields = ("e164", "account", "pool", "active")
+        fields = ("e164", "account", "pool", "active", "one_way")
+        labels = {"one_way": "Cannot be answered"}
         help_texts = {
             "account": "The vendor account that the number belongs to.",
             "pool": "Without a pool it takes no new conversation.",
             "active": "A number at rest takes no new conversation; replies to it still arrive.",
+            "one_way": "A number that takes no texts, or a sender name such as ACME. It stands for no conversation, "
+            "and is used where the bridge texts from one-way senders.",
         }
 
     def clean_e164(self) -> str:
@@ -40,11 +45,18 @@ class NumberForm(CheckedForm):
     def problems(self, instance: object) -> Problems:
         return problems_of(self.instance)
 
+    def save(self, commit: bool = True) -> Number:
+        """What an operator says of its use counts from then on."""
+        if "active" in self.changed_data:
+            self.instance.rests_for = ""
+        saved: Number = super().save(commit)
+        return saved
+
 
 class NumbersInline(TabularInline[Number, Pool]):
     model = Number
     form = NumberForm
-    fields = ("e164", "account", "active", "stands_for")
+    fields = ("e164", "account", "active", "one_way", "stands_for")
     readonly_fields = ("stands_for",)
     extra = 0
     can_delete = False
@@ -60,8 +72,18 @@ class NumbersInline(TabularInline[Number, Pool]):
         return int(getattr(number, "live", 0))
 
 
+class PoolForm(CheckedForm):
+    class Meta:
+        model = Pool
+        fields = ("name", "stop_answer", "start_answer", "help_answer", "one_way_end")
+
+    def problems(self, instance: object) -> Problems:
+        return problems_of(self.instance)
+
+
 @admin.register(Pool)
 class PoolAdmin(SettingsAdmin[Pool]):
+    form = PoolForm
     list_display = ["name", "numbers_in_it", "numbers_in_use", "conversations"]
     fieldsets = (
         (None, {"fields": ("name", "see")}),
@@ -73,8 +95,9 @@ class PoolAdmin(SettingsAdmin[Pool]):
                 "advertise anything. An answer to HELP should name how to reach you.",
             },
         ),
+        ("One-way senders", {"fields": ("one_way_end", "closed_with")}),
     )
-    readonly_fields = ("see", "answered")
+    readonly_fields = ("see", "answered", "closed_with")
     search_fields = ["name"]
     inlines = [NumbersInline]
 
@@ -82,7 +105,7 @@ class PoolAdmin(SettingsAdmin[Pool]):
         forget_accounts()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pool]:
-        alive = Q(numbers__leases__expires_at__gt=Now())
+        alive = Q(numbers__leases__expires_at__gt=Now(), numbers__leases__left_at=None)
         return (
             super()
             .get_queryset(request)
@@ -105,6 +128,10 @@ class PoolAdmin(SettingsAdmin[Pool]):
     def conversations(self, pool: Any) -> int:
         return int(pool.live)
 
+    @admin.display(description="So what cannot be answered ends")
+    def closed_with(self, pool: Pool) -> str:
+        return one_way_end(pool)
+
     @admin.display(description="What is answered to English words")
     def answered(self, pool: Pool) -> SafeString | str:
         rows = []
@@ -119,17 +146,22 @@ class PoolAdmin(SettingsAdmin[Pool]):
 
 
 @admin.register(Number)
-class NumberAdmin(SettingsAdmin[Number]):
+class NumberAdmin(NumberActions):
     form = NumberForm
     list_display = ["e164", "pool_link", "account_link", "state", "conversations"]
-    list_filter = [("pool", RelatedDropdownFilter), ("account", RelatedDropdownFilter), ("active", BooleanRadioFilter)]
+    list_filter = [
+        ("pool", RelatedDropdownFilter),
+        ("account", RelatedDropdownFilter),
+        ("active", BooleanRadioFilter),
+        ("one_way", BooleanRadioFilter),
+    ]
     list_select_related = ["pool", "account"]
     defer_in_lists = ("account__secrets",)
     search_fields = ["e164"]
     ordering = ["e164"]
-    fields = ("e164", "account", "pool", "active", "see")
+    fields = ("e164", "account", "pool", "active", "one_way", "see")
     readonly_fields = ("see",)
-    actions = ["rest", "activate"]
+    actions = ["rest", "activate", "point_here", "release_at_vendor"]
 
     def forget(self) -> None:
         forget_accounts()
@@ -147,7 +179,10 @@ class NumberAdmin(SettingsAdmin[Number]):
 
     @admin.display(description="State", ordering="active")
     def state(self, number: Number) -> SafeString:
-        return badge("active", "success") if number.active else badge("at rest", "warning")
+        if not number.active:
+            rests = with_reason(badge("at rest", "warning"), number.get_rests_for_display())
+            return badge("released") if number.released_at else rests
+        return badge("cannot be answered", "info") if number.one_way else badge("active", "success")
 
     @admin.display(description="Conversations now", ordering="live")
     def conversations(self, number: Any) -> int:
@@ -166,13 +201,22 @@ class NumberAdmin(SettingsAdmin[Number]):
         self._switch(request, numbers, True, "Activated")
 
     def _switch(self, request: HttpRequest, numbers: QuerySet[Number], active: bool, done: str) -> None:
-        changed = list(numbers.exclude(active=active))
-        count = Number.objects.filter(pk__in=[number.pk for number in changed]).update(active=active)
+        rows = list(numbers.filter(released_at=None).exclude(active=active))
+        changed = [number for number in rows if self._may_be(request, number, active)]
+        count = Number.objects.filter(pk__in=[number.pk for number in changed]).update(active=active, rests_for="")
         self.log_all(request, changed, "Activated." if active else "Put to rest.")
         self.forget()
         self.tell(request, count, done, selected=numbers.count())
 
+    def _may_be(self, request: HttpRequest, number: Number, active: bool) -> bool:
+        """Whether it can work so; if not, says why."""
+        number.active = active
+        sentences = [sentence for told in problems_of(number).values() for sentence in told] if active else []
+        for sentence in sentences:
+            messages.warning(request, f"{number}: {sentence}")
+        return not sentences
+
 
 def _live(way: str) -> Count:
     """How many leases that are alive stand behind a relation."""
-    return Count(way, filter=Q(**{f"{way}__expires_at__gt": Now()}))
+    return Count(way, filter=Q(**{f"{way}__expires_at__gt": Now(), f"{way}__left_at": None}))

@@ -11,7 +11,9 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from notifier.admin_base import NOTHING, FactAdmin, badge, in_full, link, table, when, with_reason
+from smsbridge.admin.costs import in_money
 from smsbridge.admin.deciding import Decision, WantsDecision, closing, decide
+from smsbridge.admin.tags import TagFilter, TaggedAdmin
 from smsbridge.admin.who import NamedAdmin, PhonesAdmin
 from smsbridge.models import Notice, OutboundSms
 from smsbridge.services import deciding
@@ -68,7 +70,7 @@ CLOSE = closing(
 
 
 @admin.register(OutboundSms)
-class OutboundSmsAdmin(NamedAdmin[OutboundSms], PhonesAdmin[OutboundSms], FactAdmin[OutboundSms]):
+class OutboundSmsAdmin(TaggedAdmin, NamedAdmin[OutboundSms], PhonesAdmin[OutboundSms], FactAdmin[OutboundSms]):
     list_display = [
         *("created", "why", "who", "masked_phone", "number_link", "conversation_link"),
         *("sent", "tries", "parts"),
@@ -80,6 +82,7 @@ class OutboundSmsAdmin(NamedAdmin[OutboundSms], PhonesAdmin[OutboundSms], FactAd
         ("purpose", ChoicesDropdownFilter),
         ("bridge", RelatedDropdownFilter),
         ("account", RelatedDropdownFilter),
+        TagFilter,
     ]
     list_select_related = ["number", "conversation"]
     defer_in_lists = ("text", "log")
@@ -88,10 +91,13 @@ class OutboundSmsAdmin(NamedAdmin[OutboundSms], PhonesAdmin[OutboundSms], FactAd
     number_fields = ("number__e164",)
     ordering = ["-id"]  # ids begin with the time
     fieldsets = (
-        (None, {"fields": ("in_words", "purpose", "reason", "code", "text_in_full", "notices_table")}),
+        (
+            None,
+            {"fields": ("in_words", "purpose", "reason", "code", "text_in_full", "media", "tagged", "notices_table")},
+        ),
         ("Who and where", {"fields": ("who", "phone", "number", "conversation", "bridge", "account")}),
         ("When", {"fields": ("due_at", "created_at", "next_at", "sent_at", "settled_at", "attempts", "lookups")}),
-        ("At the vendor", {"fields": ("vendor_id", "segments", "encoding", "price", "introduces", "history")}),
+        ("At the vendor", {"fields": ("vendor_id", "segments", "encoding", "cost", "introduces", "history")}),
     )
     actions = ["send_again", "close"]
 
@@ -129,7 +135,8 @@ class OutboundSmsAdmin(NamedAdmin[OutboundSms], PhonesAdmin[OutboundSms], FactAd
 
     @admin.display(description="Number", ordering="number__e164")
     def number_link(self, sms: OutboundSms) -> SafeString | str:
-        return link(sms.number)
+        number = link(sms.number)
+        return number if sms.answerable else with_reason(badge("cannot be answered", "info"), sms.number.e164)
 
     @admin.display(description="Conversation")
     def conversation_link(self, sms: OutboundSms) -> SafeString | str:
@@ -142,6 +149,12 @@ class OutboundSmsAdmin(NamedAdmin[OutboundSms], PhonesAdmin[OutboundSms], FactAd
     @admin.display(description="Encoding")
     def encoding(self, sms: OutboundSms) -> str:
         return "UCS-2 (has characters beyond the GSM alphabet)" if sms.unicode else "GSM-7"
+
+    @admin.display(description="Price")
+    def cost(self, sms: OutboundSms) -> str:
+        if sms.price is None:
+            return "not told by the vendor"
+        return f"{in_money(sms.price, sms.currency)} for {sms.segments} part{'s' if sms.segments > 1 else ''}"
 
     @admin.display(description="What it tells of")
     def notices_table(self, sms: OutboundSms) -> SafeString | str:

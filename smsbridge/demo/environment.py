@@ -76,6 +76,8 @@ def prepare(arguments: Sequence[str], environ: MutableMapping[str, str]) -> None
     for name, value in defaults(_plan).items():
         if not environ.get(name):  # an empty variable counts as absent, as in the settings
             environ[name] = value
+    if environ["SMS_VENDOR"] == "vonage-messages" and not environ.get("VONAGE_PRIVATE_KEY"):
+        environ["VONAGE_PRIVATE_KEY"] = private_key()
     if options.script:
         environ.update(STORY)
 
@@ -110,12 +112,35 @@ def vendors(web: str) -> Mapping[str, str]:
         "FAKE_URL": f"{web}/simulator/fake",
         "FAKE_TOKEN": "demo-fake-token",
         "FAKE_SIGNING_SECRET": "demo-fake-secret",
+        "BANDWIDTH_API_URL": f"{web}/simulator/bandwidth",
+        "BANDWIDTH_ACCOUNT_ID": "demo",
+        "BANDWIDTH_USER": "demo",
+        "BANDWIDTH_PASSWORD": "demo-bandwidth-password",
+        "BANDWIDTH_APPLICATION_ID": "00000000-0000-4000-8000-000000000003",
+        "BANDWIDTH_CALLBACK_USER": "bandwidth",
+        "BANDWIDTH_CALLBACK_PASSWORD": "demo-bandwidth-callback-password",
+        "SMSAPI_API_URL": f"{web}/simulator/smsapi",
+        "SMSAPI_TOKEN": "demo-smsapi-token",
+        "SMSAPI_CALLBACK_SECRET": "demo-smsapi-callback-secret",
+        "TWILIO_API_URL": f"{web}/simulator/twilio",
+        "TWILIO_ACCOUNT_SID": f"AC{'0' * 31}1",
+        "TWILIO_AUTH_TOKEN": "demo-twilio-auth-token",
         "VONAGE_API_URL": f"{web}/simulator/vonage",
         "VONAGE_REST_URL": f"{web}/simulator/vonage",
         "VONAGE_API_KEY": "demo",
         "VONAGE_API_SECRET": "demo-vonage-secret",
-        "VONAGE_SIGNATURE_SECRET": "demo-vonage-signature-secret",
+        "VONAGE_SIGNATURE_SECRET": "demo-vonage-signature-secret-of-32-bytes",
+        "VONAGE_APPLICATION_ID": "00000000-0000-4000-8000-000000000002",
     }
+
+
+def private_key() -> str:
+    """A new key, as Vonage makes one with an application. Imported here, as no other vendor needs one."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def usable_port() -> int:

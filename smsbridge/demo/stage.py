@@ -12,16 +12,12 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connections
 
-from notifier import transport
 from smsbridge.demo import services
 from smsbridge.demo.environment import HOST, Plan, is_free
 from smsbridge.demo.operator import Operator, make_operator
 from smsbridge.demo.processes import Children, DemoError, ignore_interrupts, tail
 from smsbridge.demo.world import World
 from smsbridge.models import Number, VendorAccount
-from smsbridge.services.accounts import vendor_of
-from smsbridge.services.numbers import owned_numbers
-from smsbridge.vendors.base import OwnedNumber, VendorError
 
 START_SECONDS = 60.0
 LOOK_SECONDS = 0.1
@@ -135,20 +131,9 @@ def run_command(name: str, folder: Path, **options: object) -> None:
 
 def have_numbers(web: str) -> None:
     """Have the simulator's vendors own our numbers, which a real vendor would sell. Real ones are left alone."""
+    world = World(web)
     for account in VendorAccount.objects.all():
-        urls = [str(value) for name, value in account.options.items() if name.endswith("url")]
+        urls = [str(value) for name, value in account.options.items() if name.endswith("url") and value]
         if urls and all(url.startswith(f"{web}/simulator/") for url in urls):
-            numbers = Number.objects.filter(account=account, active=True)
-            take_numbers(account, set(numbers.values_list("e164", flat=True)))
-
-
-def take_numbers(account: VendorAccount, wanted: set[str]) -> None:
-    vendor = vendor_of(account)
-    try:
-        for e164 in sorted(wanted - {number.e164 for number in owned_numbers(vendor)}):
-            request = vendor.set_inbound_url_request(
-                OwnedNumber(e164=e164, inbound_url="", handle={"country": "US"}), ""
-            )
-            vendor.inbound_url_set(transport.call(request, timeout=settings.HTTP_TIMEOUT_SECONDS))
-    except VendorError as error:
-        raise DemoError(f"The simulator gives {account.slug} no numbers: {error}") from error
+            for number in Number.objects.filter(account=account, active=True).order_by("e164"):
+                world.own_number(account.vendor, number.e164)

@@ -70,6 +70,10 @@ class World:
         """The owner of the phone texts a number."""
         self._post("text", phone=phone, number=number, text=text)
 
+    def own_number(self, vendor: str, number: str) -> None:
+        """Have the pretend vendor's account own a number, unless it does already."""
+        self._post("numbers", vendor=vendor, number=number)
+
     def texts(self, phone: str) -> list[Text]:
         """All that stands on a phone, thread by thread, oldest first in each."""
         return [

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from notifier.fields import SecretsField
 from notifier.models import Hook
-from smsbridge.models.fields import is_e164
+from smsbridge.models.fields import E164, SENDER_NAME
 
 
 class VendorAccount(models.Model):
@@ -28,6 +28,21 @@ class VendorAccount(models.Model):
     )
     number_segments_per_second = models.FloatField(
         null=True, blank=True, help_text="The most that each number may send, such as 1 for a US long code."
+    )
+
+    organisation = models.CharField(
+        max_length=100, blank=True, db_default="", help_text="Whose account it is. Empty: everybody's here."
+    )
+    number_limit = models.PositiveIntegerField(
+        default=20, db_default=20, help_text="The most numbers that it may hold: nothing is bought beyond it."
+    )
+    looks_up = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Ask this vendor what kind of phone a new number is, which costs money where free ways do not tell.",
+    )
+    lookup_limit = models.PositiveIntegerField(
+        default=100, db_default=100, help_text="The most paid look-ups on one day (UTC)."
     )
 
     class Meta:
@@ -54,6 +69,12 @@ class Pool(models.Model):
     stop_answer = models.TextField(blank=True, help_text="What confirms a STOP. Empty: a sentence in its language.")
     start_answer = models.TextField(blank=True, help_text="What confirms a START. Empty: a sentence in its language.")
     help_answer = models.TextField(blank=True, help_text="What answers HELP. Empty: a sentence in its language.")
+    one_way_end = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What closes a text that cannot be answered. Empty: a sentence that says so.",
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -62,13 +83,40 @@ class Pool(models.Model):
 class Number(models.Model):
     """One of our numbers. Without a pool, or not active, it takes no new conversation; replies to it still arrive."""
 
+    class Rest(models.TextChoices):
+        POINTING = "pointing", "the texts to it do not come here yet"
+        RELEASE = "release", "it is being given back"
+        GONE = "gone", "the vendor does not list it any more"
+
     e164 = models.CharField("number", max_length=16, unique=True)
     account = models.ForeignKey(VendorAccount, models.PROTECT, related_name="numbers")
     pool = models.ForeignKey(Pool, models.PROTECT, related_name="numbers", null=True, blank=True)
     active = models.BooleanField(default=True)
+    rests_for = models.CharField(
+        max_length=8,
+        choices=Rest.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why it was put to rest by itself. Empty: it was not; while it is active it means nothing.",
+    )
+    one_way = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Nobody can answer it: a sender name, such as ACME, or a number that takes no texts.",
+    )
+    released_at = models.DateTimeField(null=True, help_text="Given back to the vendor; kept for what it sent.")
 
     class Meta:
-        constraints = [is_e164("e164", "number_is_e164")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(e164__regex=E164) | Q(one_way=True, e164__regex=SENDER_NAME), name="number_is_e164_or_name"
+            ),
+            models.CheckConstraint(
+                condition=Q(released_at__isnull=True) | Q(active=False, pool__isnull=True),
+                name="number_released_is_not_used",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.e164
@@ -129,6 +177,36 @@ class Bridge(models.Model):
         null=True, blank=True, help_text="The most segments of all texts on one day (UTC). Empty: no limit."
     )
     over_budget = models.CharField(max_length=4, choices=OverBudget.choices, default=OverBudget.WAIT)
+    before_sending = models.CharField(
+        max_length=200,
+        blank=True,
+        db_default="",
+        help_text="Dotted path of a function that sees each text before it is sent, and may change, block or tag it.",
+    )
+    after_receiving = models.CharField(
+        max_length=200,
+        blank=True,
+        db_default="",
+        help_text="Dotted path of a function that sees each text that came in before it is posted.",
+    )
+    failover = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="While an account does not send, its conversations get a number of another account of the pool.",
+    )
+    failover_after = models.DurationField(
+        default=timedelta(minutes=5), help_text="For how long an account may not send before others take over."
+    )
+    one_way = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Where no number can be had, text from a one-way sender of the pool, which cannot be answered.",
+    )
+    sends_media = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Send pictures as such where the vendor can, which costs more. Else they are put in words.",
+    )
     paused = models.BooleanField(default=False)
     dry_run = models.BooleanField(default=False, help_text="Do everything but the call to the vendor.")
 

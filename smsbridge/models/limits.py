@@ -12,6 +12,9 @@ class Breaker(models.Model):
     failures = models.IntegerField(default=0, db_default=0, help_text="In a row, until now.")
     opened_at = models.DateTimeField(null=True, help_text="Empty: it is closed, and texts go.")
     probe_at = models.DateTimeField(null=True, help_text="When one text is let through, to see whether it goes again.")
+    trusted_until = models.DateTimeField(
+        null=True, help_text="Until then that text is under way, and others do not take over meanwhile."
+    )
     openings = models.IntegerField(default=0, db_default=0, help_text="In a row, without a success between them.")
     reason = models.TextField(blank=True, db_default="")
 

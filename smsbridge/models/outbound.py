@@ -64,9 +64,22 @@ class OutboundSms(models.Model):
     trace = models.BigIntegerField(null=True, help_text="The event that led to it, as logs name it.")
     read_at = models.DateTimeField(null=True, help_text="What was edited since is not in it, and is composed anew.")
     vendor_id = models.CharField(max_length=120, null=True)
+    vendor_id_guessed = models.BooleanField(
+        default=False, db_default=False, help_text="The vendor's id is of a look-up that found the same words, no more."
+    )
     reason = models.TextField(blank=True)
+    part_note = models.TextField(
+        blank=True, default="", db_default="", help_text="Which parts were not accepted, or did not arrive."
+    )
     code = models.CharField(max_length=40, blank=True)
     price = models.DecimalField(max_digits=10, decimal_places=5, null=True)
+    currency = models.CharField(max_length=3, blank=True, db_default="", help_text="ISO 4217.")
+    media = models.JSONField(null=True, help_text="What goes along as pictures and the like: [URL, type] of each.")
+    media_until = models.DateTimeField(null=True, help_text="When the first of these URLs ends.")
+    tags = models.JSONField(null=True, help_text="What the project's own function tagged it with.")
+    answerable = models.BooleanField(
+        default=True, db_default=True, help_text="Not: its sender stands for no conversation, and an answer is lost."
+    )
     created_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
@@ -135,6 +148,8 @@ class Notice(models.Model):
         COUNTRY = "country", "a phone of a country that is not texted"
         PREMIUM = "premium", "a number that costs those who text it"
         PHONE_CAP = "phone cap", "had as many texts as allowed for a day"
+        BLOCKED = "blocked", "blocked by the project's own function"
+        UNTEXTABLE = "untextable", "a phone that cannot receive texts"
         CONVERSATION_CAP = "conversation cap", "the conversation had as many texts as allowed for a day"
 
     bridge = models.ForeignKey(Bridge, models.CASCADE, db_index=False, db_constraint=False)
@@ -149,6 +164,12 @@ class Notice(models.Model):
     attempts = models.SmallIntegerField(default=0)
     sms = models.ForeignKey(OutboundSms, models.SET_NULL, null=True, related_name="notices")
     note = models.TextField(blank=True, default="")
+    in_words = models.BooleanField(
+        default=False, db_default=False, help_text="Pictures of the message were refused: they are told in words."
+    )
+    asked = models.SmallIntegerField(
+        default=0, db_default=0, help_text="How often the project's own function was called for it and did not return."
+    )
 
     class Meta:
         constraints = [

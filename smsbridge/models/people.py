@@ -79,7 +79,8 @@ class Lease(models.Model):
     """One number standing for one conversation on one phone, until `expires_at`.
 
     An expired lease keeps its row until the number is taken over, so the person's next text finds it gone
-    only when somebody else's conversation needed it.
+    only when somebody else's conversation needed it. So does one that its conversation has left for another number:
+    until it expires nothing else gets the number on this phone, where an answer would reach the wrong people.
     """
 
     number = models.ForeignKey(Number, models.PROTECT, related_name="leases")
@@ -89,6 +90,9 @@ class Lease(models.Model):
     linked_at = models.DateTimeField(help_text="Since when the number stands for this conversation.")
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField()
+    left_at = models.DateTimeField(
+        null=True, help_text="Since when its conversation has another one; until it expires it stands for nothing else."
+    )
     # No constraint: each text that is forgotten would be looked for among all leases, and an index costs each new link.
     introduced_by = models.ForeignKey(
         OutboundSms, models.SET_NULL, null=True, related_name="+", db_index=False, db_constraint=False
@@ -98,7 +102,9 @@ class Lease(models.Model):
         verbose_name = "number assignment"
         constraints = [
             models.UniqueConstraint(fields=["phone", "number"], name="lease_phone_number"),
-            models.UniqueConstraint(fields=["user_id", "conversation"], name="lease_user_conversation"),
+            models.UniqueConstraint(
+                fields=["user_id", "conversation"], condition=Q(left_at__isnull=True), name="lease_user_conversation"
+            ),
             is_e164("phone", "lease_phone_is_e164"),
         ]
 

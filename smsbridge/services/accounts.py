@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Lock
 from typing import TypeVar
@@ -12,7 +12,8 @@ from django.conf import settings
 from django.db.models import Model
 
 from smsbridge.models import Bridge, Number, VendorAccount
-from smsbridge.phones import country_of
+from smsbridge.services.lineup import NO_NUMBERS, LineUp, LiveNumber, Off, line_up, off_now
+from smsbridge.services.policy import Limits, countries_of, limits_of, one_way_end, quiet_hours
 from smsbridge.templating import Template, compile_template
 from smsbridge.vendors.base import AccountConfig, Vendor
 from smsbridge.vendors.registry import make_vendor
@@ -37,30 +38,21 @@ class LiveAccount:
     slug: str
     paused: bool
     vendor: Vendor
-    status_url: str
+    status_url: str = field(repr=False)
     problem: str = ""
     segments_per_second: float | None = None
     number_segments_per_second: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one day (UTC) may use: texts to a phone, texts about a conversation, segments in all. None: no limit.
-
-    Over the budget the bridge is paused if it `stops`, else it waits for the next day.
-    """
-
-    phone: int | None
-    conversation: int | None
-    budget: int | None
-    stops: bool
+    looks_up: bool = False
+    lookup_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class LiveBridge:
-    """A bridge with its policy, its compiled templates and the numbers it may hand out.
+    """A bridge with its policy, its compiled templates and what it may text from.
 
     `countries` are those that are texted, None for all; `quiet` and `limits` are None where there are none.
+    `numbers` are those that can be answered; `one_way_end` closes a text that cannot be. `before_sending` is the dotted
+    path of a function, or empty.
     """
 
     id: int
@@ -83,13 +75,10 @@ class LiveBridge:
     quiet: Window | None
     limits: Limits | None
     numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveNumber:
-    id: int
-    e164: str
-    account: int
+    lineup: LineUp = NO_NUMBERS
+    one_way_end: str = ""
+    before_sending: str = ""
+    sends_media: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +88,7 @@ class _Kept:
     numbers: dict[int, LiveNumber]
     held_accounts: tuple[int, ...] = ()
     held_bridges: tuple[int, ...] = ()
+    after_receiving: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 _mutex = Lock()
@@ -140,6 +130,11 @@ def held_bridges() -> tuple[int, ...]:
     return _live().held_bridges
 
 
+def after_receiving(chat_app: int) -> tuple[str, ...]:
+    """The functions that see what its people text, as dotted paths; also of bridges that cannot be used now."""
+    return _live().after_receiving.get(chat_app, ())
+
+
 def live_account(slug: str) -> LiveAccount | None:
     return next((account for account in live_accounts().values() if account.slug == slug), None)
 
@@ -157,8 +152,21 @@ def vendor_of(account: VendorAccount) -> Vendor:
 
 
 def webhook_url(account: str, kind: str) -> str:
-    """The public URL of an account's `inbound` or `status` webhook."""
+    """The public URL of an account's `inbound` or `status` webhook, without what only the vendor may know."""
     return f"{settings.PUBLIC_URL}/webhooks/sms/{account}/{kind}/"
+
+
+def callback_url(account: str, vendor: Vendor, kind: str) -> str:
+    """The URL that the vendor is to call. It may hold a secret: for the vendor, and who may change the account."""
+    query = vendor.callback_query(kind)
+    return f"{webhook_url(account, kind)}?{query}" if query else webhook_url(account, kind)
+
+
+def shown_url(account: str, vendor: Vendor, kind: str) -> str:
+    """The same with its secret obscured, for outputs that end in logs, and for those who may only look."""
+    names = [pair.partition("=")[0] for pair in vendor.callback_query(kind).split("&") if pair]
+    hidden = "&".join(f"{name}=\u2022\u2022\u2022" for name in names)
+    return f"{webhook_url(account, kind)}?{hidden}" if hidden else webhook_url(account, kind)
 
 
 def _read() -> _Kept:
@@ -168,16 +176,34 @@ def _read() -> _Kept:
         if number.active:
             pools.setdefault(number.pool_id, []).append(number)
     account_rows = list(VendorAccount.objects.all())
-    bridge_rows = list(Bridge.objects.select_related("hook__chat_app"))
+    bridge_rows = list(Bridge.objects.select_related("hook__chat_app", "pool"))
     accounts = _usable(account_rows, _account)
-    bridges = _usable(bridge_rows, lambda bridge: _bridge(bridge, pools.get(bridge.pool_id, [])))
+    off = off_now(_unusable(account_rows, accounts), bridge_rows)
+    bridges = _usable(bridge_rows, lambda bridge: _bridge(bridge, pools.get(bridge.pool_id, []), off))
     return _Kept(
         accounts,
         bridges,
-        {number.pk: LiveNumber(number.pk, number.e164, number.account_id) for number in numbers},
+        {number.pk: _number(number) for number in numbers},
         tuple(row.pk for row in account_rows if row.pk not in accounts or accounts[row.pk].problem),
         tuple(row.pk for row in bridge_rows if row.pk not in bridges),
+        _after_receiving(bridge_rows),
     )
+
+
+def _unusable(rows: Sequence[VendorAccount], accounts: Mapping[int, LiveAccount]) -> list[int]:
+    return [row.pk for row in rows if row.pk not in accounts or accounts[row.pk].paused or accounts[row.pk].problem]
+
+
+def _after_receiving(bridges: Sequence[Bridge]) -> dict[int, tuple[str, ...]]:
+    found: dict[int, dict[str, None]] = {}
+    for bridge in sorted(bridges, key=lambda bridge: bridge.pk):
+        if bridge.after_receiving:
+            found.setdefault(bridge.hook.chat_app_id, {})[bridge.after_receiving] = None
+    return {chat_app: tuple(paths) for chat_app, paths in found.items()}
+
+
+def _number(number: Number) -> LiveNumber:
+    return LiveNumber(number.pk, number.e164, number.account_id, number.one_way)
 
 
 def _usable(rows: Iterable[_Row], make: Callable[[_Row], _Live]) -> dict[int, _Live]:
@@ -201,14 +227,16 @@ def _account(account: VendorAccount) -> LiveAccount:
         account.slug,
         account.paused,
         vendor,
-        webhook_url(account.slug, "status"),
+        callback_url(account.slug, vendor, "status"),
         problem,
         segments_per_second=account.segments_per_second,
         number_segments_per_second=account.number_segments_per_second,
+        looks_up=account.looks_up,
+        lookup_limit=account.lookup_limit,
     )
 
 
-def _bridge(bridge: Bridge, numbers: Sequence[Number]) -> LiveBridge:
+def _bridge(bridge: Bridge, numbers: Sequence[Number], off: Off) -> LiveBridge:
     return LiveBridge(
         id=bridge.pk,
         name=bridge.name,
@@ -228,28 +256,15 @@ def _bridge(bridge: Bridge, numbers: Sequence[Number]) -> LiveBridge:
         region=bridge.region or None,
         countries=countries_of(bridge, numbers),
         quiet=quiet_hours(bridge),
-        limits=_limits(bridge),
-        numbers=tuple(number.pk for number in numbers),
+        limits=limits_of(bridge),
+        numbers=tuple(number.pk for number in numbers if not number.one_way),
+        lineup=line_up(
+            [_number(number) for number in numbers],
+            off.for_longer_than(bridge.failover_after),
+            failover=bridge.failover,
+            one_way=bridge.one_way,
+        ),
+        one_way_end=one_way_end(bridge.pool),
+        before_sending=bridge.before_sending,
+        sends_media=bridge.sends_media,
     )
-
-
-def countries_of(bridge: Bridge, numbers: Iterable[Number]) -> frozenset[str] | None:
-    """The countries (ISO 3166) that a bridge texts, None for all; by its own list, else those of its active numbers.
-
-    Numbers of no country, such as +883, add none.
-    """
-    listed = [word.strip().upper() for word in bridge.countries.split(",") if word.strip()]
-    if "*" in listed:
-        return None
-    return frozenset(listed or filter(None, (country_of(number.e164) for number in numbers)))
-
-
-def quiet_hours(bridge: Bridge) -> Window | None:
-    """None without both ends, or if they are the same."""
-    starts, ends = bridge.quiet_from, bridge.quiet_until
-    return Window(starts, ends) if starts is not None and ends is not None and starts != ends else None
-
-
-def _limits(bridge: Bridge) -> Limits | None:
-    caps = (bridge.phone_cap, bridge.conversation_cap, bridge.daily_budget)
-    return None if caps == (None, None, None) else Limits(*caps, bridge.over_budget == Bridge.OverBudget.STOP)

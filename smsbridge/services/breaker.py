@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import F
 
 from notifier.durations import rounded
-from notifier.sql import Ids, database_now, fetch, run
+from notifier.sql import Ids, database_now, fetch, moment, run
 from notifier.texts import clean_text
 from smsbridge.models import Breaker
 
@@ -32,6 +32,10 @@ _WORTH_A_WARNING = timedelta(seconds=5)  # of a pause that a vendor asked for
 #: accounts whose breaker is open, and of these the ones that may be tried
 OPEN = "select b.account_id from smsbridge_breaker b where b.opened_at is not null"
 HALF_OPEN = f"{OPEN} and b.probe_at <= {{now}}"
+
+#: for an account that others stand in for there may be no text that tries: it counts as working until one was, once as
+#: much time has passed again as had at the last try, and after this long at the latest
+_LONGEST_STAND_IN = timedelta(hours=1)
 
 _some_open = False
 
@@ -56,6 +60,37 @@ class Report:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A breaker that is open since so long. `to_be_tried`: so long that a text may be spent on finding out, or is."""
+
+    account: int
+    lasts: timedelta
+    to_be_tried: bool
+
+    def counts(self, patience: timedelta) -> bool:
+        """Whether others stand in for it, where that is wanted after so long."""
+        return self.lasts > patience and not self.to_be_tried
+
+
+def outages() -> list[Outage]:
+    """Every breaker that is open since calls fail, not only since the vendor wants to be left alone for a while."""
+    return [_outage(*row) for row in fetch(f"{_OUTAGES} and b.openings > 0")]
+
+
+_OUTAGES = (
+    "select b.account_id, b.trusted_until is not null and b.trusted_until > {now}, b.opened_at, b.probe_at, {now}"
+    " from smsbridge_breaker b where b.opened_at is not null"
+)
+
+
+def _outage(account: int, trusted: bool, *moments: datetime) -> Outage:
+    opened_at, probe_at, now = map(moment, moments)
+    rest, tried_after = now - probe_at, probe_at - opened_at
+    is_time = rest >= timedelta(0) and rest >= min(tried_after, _LONGEST_STAND_IN)
+    return Outage(account, now - opened_at, to_be_tried=bool(trusted) or is_time)
+
+
 def note(open_: bool) -> None:
     """Whether any breaker is open, as the database has just told in passing."""
     global _some_open
@@ -70,23 +105,32 @@ def some_open() -> bool:
 def take_probes(accounts: Collection[int]) -> set[int]:
     """The accounts of these that the caller may try now, nobody else meanwhile. In the claim's transaction.
 
-    Should this process end before the answer comes, others try after SENDING_SECONDS, in which any call is over.
+    Should this process end before the answer comes, others try after SENDING_SECONDS, in which any call is over. Until
+    then an account that was to be tried counts as working, so that the others' texts are not taken away meanwhile.
     """
     rows = fetch(
-        "update smsbridge_breaker set probe_at = {now+lasts} where account_id in"
-        " (select b.account_id from smsbridge_breaker b where b.account_id {in:accounts}"
-        "   and b.opened_at is not null and b.probe_at <= {now} {lock:b}) returning account_id",
+        f"{_OUTAGES} and b.account_id {{in:accounts}} and b.probe_at <= {{now}} {{lock:b}}",
         accounts=Ids("bigint", sorted(accounts)),
-        lasts=settings.SENDING_SECONDS,
     )
-    return {account for (account,) in rows}
+    taken = [_outage(*row) for row in rows]
+    if taken:
+        run(
+            "update smsbridge_breaker set probe_at = {now+lasts},"
+            " trusted_until = case when account_id {in:trusted} then {now+lasts} else null end"
+            " where account_id {in:accounts}",
+            accounts=Ids("bigint", [one.account for one in taken]),
+            trusted=Ids("bigint", [one.account for one in taken if one.to_be_tried]),
+            lasts=settings.SENDING_SECONDS,
+        )
+    return {one.account for one in taken}
 
 
 def hand_back(accounts: Collection[int]) -> None:
-    """The vendor was not called after all: another text may try at once."""
+    """The vendor was not called after all: another text may try at once, but as before nobody knows that it works."""
     if accounts:
         run(
-            "update smsbridge_breaker set probe_at = {now} where account_id {in:accounts} and opened_at is not null",
+            "update smsbridge_breaker set probe_at = {now}, trusted_until = null"
+            " where account_id {in:accounts} and opened_at is not null",
             accounts=Ids("bigint", sorted(accounts)),
         )
 
@@ -96,7 +140,7 @@ def try_now(accounts: Collection[int]) -> list[int]:
     with transaction.atomic():
         rows = Breaker.objects.filter(account__in=accounts, opened_at__isnull=False)
         opened = sorted(rows.values_list("account_id", flat=True))
-        rows.update(probe_at=Now())
+        rows.update(probe_at=F("opened_at"))  # no later: also where others stand in for it, a text is spent on it
     return opened
 
 
@@ -127,6 +171,8 @@ def apply(row: Breaker, report: Report, now: datetime) -> None:
     if report.worked:
         row.probe_at = row.probe_at if row.opened_at is None else now
         row.failures, row.opened_at, row.reason = 0, None, ""
+    if report.worked or report.probe_failed:
+        row.trusted_until = None
     if report.anew and row.opened_at is None:
         row.failures = 0
     row.failures += report.failures
@@ -135,18 +181,24 @@ def apply(row: Breaker, report: Report, now: datetime) -> None:
     if (report.probe_failed and row.opened_at) or (row.opened_at is None and row.failures >= OPENS_AFTER):
         _open(row, report, now)
     elif report.asks:
+        if row.opened_at is None and _is_steady(row, now):
+            row.openings = 0  # until a try fails, nothing does: see `outages`
         asked = now + timedelta(seconds=min(max(report.asks, _PAUSE), _LONGEST_WISH))
         row.probe_at = max(row.probe_at, asked) if row.opened_at and row.probe_at else asked
         row.opened_at = row.opened_at or now
 
 
 def _open(row: Breaker, report: Report, now: datetime) -> None:
-    if row.opened_at is None and row.probe_at is not None and now - row.probe_at > _STEADY:
+    if row.opened_at is None and _is_steady(row, now):
         row.openings = 0
     row.openings += 1
     row.opened_at = row.opened_at or now
     wait = max(pause(row.openings, mending=report.mending), min(report.asks, _LONGEST_WISH))
     row.probe_at = now + timedelta(seconds=wait)
+
+
+def _is_steady(row: Breaker, now: datetime) -> bool:
+    return row.probe_at is not None and now - row.probe_at > _STEADY
 
 
 def pause(openings: int, *, mending: bool) -> float:

@@ -1,22 +1,24 @@
 """What a day may cost: texts to one phone, texts about one conversation, and the segments of a whole bridge.
 
-A text counts once, when it moves to `sending` for the first time, in that very transaction. Claims of bridges with
-limits take turns by an advisory lock, so that no two of them count at once and no limit is ever exceeded; who does not
-get it leaves such bridges to the next claim, and works on all others.
+A text counts once, when it moves to `sending` for the first time, in that very transaction; one that certainly was not
+accepted and is made anew counts only as the new one. Claims of bridges with limits take turns by an advisory lock, so
+that no two of them count at once and no limit is ever exceeded; who does not get it leaves such bridges to the next
+claim, and works on all others.
 """
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from notifier.sql import Ids, fetch, run, try_lock, uuid_of
+from notifier.sql import Ids, database_now, fetch, run, try_lock, uuid_of
 from smsbridge.models import Notice
 from smsbridge.services import budgets, daily_use, withdrawing
-from smsbridge.services.accounts import Limits, LiveBridge, live_bridges
+from smsbridge.services.accounts import LiveBridge, live_bridges
 from smsbridge.services.books import Books, Use, uses_of
-from smsbridge.services.daily_use import Kind, next_day
+from smsbridge.services.daily_use import Key, Kind, next_day
+from smsbridge.services.policy import Limits
 
 _LOCK = 7_405_004
 
@@ -89,6 +91,41 @@ def count(turn: Turn, claim: uuid.UUID, taken: Sequence[Taken], now: datetime) -
     for bridge in sorted({text.bridge for text in texts}):
         budgets.see_to(books, turn.ours[bridge], over=(bridge, Kind.BUDGET) in beyond)
     return {id_ for ids in beyond.values() for id_ in ids}
+
+
+def uncount(ids: Sequence[uuid.UUID]) -> None:
+    """Texts that the vendor certainly did not accept, and that are made anew, count only as these."""
+    limited = {id_: bridge for id_, bridge in live_bridges().items() if bridge.limits is not None}
+    if not ids or not limited:
+        return
+    rows = fetch(
+        "select bridge_id, phone, conversation_id, segments from smsbridge_outboundsms where id {in:ids}"
+        " and bridge_id {in:limited}",
+        ids=Ids("uuid", list(ids)),
+        limited=Ids("bigint", sorted(limited)),
+    )
+    amounts: Counter[Key] = Counter()
+    for bridge, *of in rows:
+        amounts.update({use.key: use.amount for use in uses_of(limited[bridge], *of)})
+    if amounts:
+        daily_use.take_off(daily_use.day_of(database_now()), amounts)
+
+
+def may_uncount(bridge: LiveBridge) -> bool:
+    """Whether the caller's transaction may do so now, or somebody else is counting. Nobody waits here."""
+    return bridge.limits is None or try_lock(_LOCK)
+
+
+def uncount_tried(bridge: LiveBridge, ids: Sequence[uuid.UUID]) -> None:
+    """The same for those of these ready texts that were tried; of those made before today nobody knows when."""
+    if bridge.limits is None or not ids:
+        return
+    rows = fetch(
+        "select id from smsbridge_outboundsms where id {in:ids} and attempts > 0 and created_at >= {moment:since}",
+        ids=Ids("uuid", list(ids)),
+        since=next_day(database_now()) - timedelta(days=1),
+    )
+    uncount([uuid_of(id_) for (id_,) in rows])
 
 
 def _limited(turn: Turn, taken: Sequence[Taken]) -> list[_Text]:

@@ -15,6 +15,7 @@ from notifier.services.infrastructure import (
     settings_findings,
 )
 from smsbridge.services.backlog import backlog_findings
+from smsbridge.services.order_findings import order_findings, resting_findings
 from smsbridge.services.sms_findings import sms_findings
 
 Section = Callable[[], Iterable[Finding]]
@@ -31,6 +32,8 @@ def checkup(*, offline: bool) -> Iterator[Finding]:
     if not any(finding.level is Level.WRONG for finding in database):
         yield from _safely(lambda: chat_findings(offline=offline))
         yield from _safely(lambda: sms_findings(offline=offline))
+        yield from _safely(order_findings)
+        yield from _safely(resting_findings)
         yield from _safely(worker_findings)
         yield from _safely(backlog_findings)
 

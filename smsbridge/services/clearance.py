@@ -1,5 +1,6 @@
 """Which ready texts may leave now: the one statement that moves them to `sending` tests everything once more."""
 
+import json
 import time
 import uuid
 from collections.abc import Collection, Sequence
@@ -118,8 +119,9 @@ def _to_sending(token: uuid.UUID, ids: Sequence[uuid.UUID], facts: dict[str, Any
         " next_at = {now+lasts} where id {in:ids} and state = 'ready'"
         f" and not ({withdrawing.OPTED_OUT}) and not ({withdrawing.STALE}) and not ({withdrawing.UNDRAINED})"
         f" and not ({withdrawing.PAUSED}) and not ({withdrawing.TOO_OLD}) and not ({withdrawing.UNLINKED})"
+        f" and not ({withdrawing.MEDIA_GONE})"
         " returning id, account_id, number_id, bridge_id, phone, text, unicode, attempts,"
-        " (select b.dry_run from smsbridge_bridge b where b.id = bridge_id)",
+        " (select b.dry_run from smsbridge_bridge b where b.id = bridge_id), media",
         token=token,
         lasts=settings.SENDING_SECONDS,
         ids=Ids("uuid", ids),
@@ -135,6 +137,7 @@ def held_back(now: datetime) -> dict[str, Any]:
     ages = [(0, withdrawing.ANSWER_MAX_AGE), *((b.id, b.max_age) for b in bridges.values())]
     ends = [(b.id, rank) for b in usable for rank in (0, 1, 2) if rank not in hooks[b.hook].ranks]
     return {
+        "fetched_in": withdrawing.FETCHED_IN,
         "unusable": Ids("bigint", queue.unusable(bridges, hooks)),
         "ends": Rows({"bridge_id": "bigint", "rank": "smallint"}, ends),
         "oldest": Rows({"bridge_id": "bigint", "due_at": "timestamptz"}, [(id_, now - age) for id_, age in ages]),
@@ -142,8 +145,9 @@ def held_back(now: datetime) -> dict[str, Any]:
 
 
 def _flight(token: uuid.UUID, row: tuple[Any, ...], claimed_at: float, probing: Collection[int]) -> Flight:
-    id_, account_id, number, _, phone, text, unicode, attempts, dry_run = row
+    id_, account_id, number, bridge, phone, text, unicode, attempts, dry_run, media = row
     account = live_accounts()[account_id]
+    along = json.loads(media) if media else ()
     sms = OutgoingSms(
         sender=live_numbers()[number].e164,
         recipient=phone,
@@ -151,7 +155,17 @@ def _flight(token: uuid.UUID, row: tuple[Any, ...], claimed_at: float, probing: 
         reference=uuid_of(id_).hex,
         unicode=bool(unicode),
         status_url=account.status_url,
+        media=[url for url, _ in along],
+        media_types=[mime_type for _, mime_type in along],
     )
     return Flight(
-        uuid_of(id_), token, account, attempts, sms, claimed_at, dry_run=bool(dry_run), probe=account_id in probing
+        uuid_of(id_),
+        token,
+        account,
+        attempts,
+        sms,
+        claimed_at,
+        dry_run=bool(dry_run),
+        probe=account_id in probing,
+        bridge=bridge,
     )

@@ -17,7 +17,7 @@ from smsbridge.models import ConsentEvent, OptOut
 from smsbridge.services.accounts import LiveAccount
 from smsbridge.vendors.base import ErrorInfo, ErrorKind
 
-KEYWORD, VENDOR, OPERATOR, IMPORT = "keyword", "vendor", "operator", "import"
+KEYWORD, VENDOR, OPERATOR, IMPORT, FUNCTION = "keyword", "vendor", "operator", "import", "function"
 
 What = ConsentEvent.What
 

@@ -23,7 +23,9 @@ _WITHDRAWN = {
     "A message in it was read, edited, deleted or left behind.": "changed",
     "It could not be sent in time.": "too old",
     "Its number no longer stands for this conversation.": "number moved",
+    "Its pictures can no longer be fetched.": "pictures gone",
     "The introduction before it did not arrive.": "introduction lost",
+    "Its account does not send: others take over.": "failover",
 }
 _NO_ERROR = {OutcomeKind.THROTTLED: "throttled", OutcomeKind.UNCERTAIN: "unclear answer", OutcomeKind.REFUSED: "other"}
 

@@ -24,9 +24,10 @@ def refusal(bridge: LiveBridge, phone: str) -> tuple[str, str] | None:
 def refusal_of(bridge: LiveBridge, country: str) -> tuple[str, str] | None:
     """As `refusal`, by the country alone (ISO 3166; empty: a number of none, such as a satellite phone's).
 
-    A pool without active numbers has its own reason why nobody is texted.
+    A pool without anything to text from has its own reason why nobody is texted.
     """
-    if bridge.countries is None or country in bridge.countries or not (bridge.countries or bridge.numbers):
+    texts_from = bridge.numbers or bridge.lineup.senders.ids
+    if bridge.countries is None or country in bridge.countries or not (bridge.countries or texts_from):
         return None
     named = f"{country} is" if country else "A number of no country: that is"
     return Reason.COUNTRY, f"{named} not among the countries of the bridge {bridge.name}."

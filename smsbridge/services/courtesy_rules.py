@@ -3,8 +3,8 @@
 from notifier.durations import describe_duration
 from notifier.services.validation import Problems
 from smsbridge.models import Bridge
-from smsbridge.services.accounts import quiet_hours
 from smsbridge.services.countries import list_problems
+from smsbridge.services.policy import quiet_hours
 
 
 def courtesy_problems(bridge: Bridge) -> Problems:

@@ -55,6 +55,21 @@ def add(day: date, amounts: Mapping[Key, int]) -> None:
     )
 
 
+def take_off(day: date, amounts: Mapping[Key, int]) -> None:
+    """What was added to that day before, as it was not used after all. A budget that was used up is not so any more."""
+    run(
+        "update smsbridge_dailyuse set used = smsbridge_dailyuse.used - gone.used from {rows:gone}"
+        " where smsbridge_dailyuse.day = %(day)s and smsbridge_dailyuse.bridge_id = gone.bridge_id"
+        " and smsbridge_dailyuse.kind = gone.kind and smsbridge_dailyuse.key = gone.key"
+        " and smsbridge_dailyuse.used >= gone.used",
+        day=day,
+        gone=Rows(_COLUMNS, [(*key, amount) for key, amount in sorted(amounts.items())]),
+    )
+    budgets = {bridge for bridge, kind, _ in amounts if kind == Kind.BUDGET.value}
+    if budgets:
+        DailyUse.objects.filter(day=day, bridge__in=budgets, kind=Kind.BUDGET, key=USED_UP).delete()
+
+
 def mark_used_up(day: date, budgets: Iterable[tuple[int, int]]) -> set[int]:
     """Close the day for these bridges at these budgets; returns those for which that is new."""
     rows = fetch(

@@ -110,6 +110,8 @@ def bridge_draft(hook: Hook, pool: Pool) -> tuple[Draft, Bridge]:
     draft.fill("SMS_DIGEST", digest=settings.SMS_DIGEST)
     draft.fill("NUMBER_EXPIRATION_TIME", lease_lifetime=settings.NUMBER_EXPIRATION_TIME)
     draft.fill("SMS_INTRODUCTION", **introduction_fields(settings.SMS_INTRODUCTION))
+    draft.fill("SMS_BEFORE_SENDING", before_sending=settings.SMS_BEFORE_SENDING)
+    draft.fill("SMS_AFTER_RECEIVING", after_receiving=settings.SMS_AFTER_RECEIVING)
     _fill_courtesy(draft)
     return draft, bridge
 

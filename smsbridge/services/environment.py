@@ -52,6 +52,43 @@ VENDORS: Mapping[str, Variables] = {
         },
         secrets={"api_secret": "VONAGE_API_SECRET", "signature_secret": "VONAGE_SIGNATURE_SECRET"},
     ),
+    "vonage-messages": Variables(
+        options={
+            "api_key": "VONAGE_API_KEY",
+            "application_id": "VONAGE_APPLICATION_ID",
+            "rest_url": "VONAGE_REST_URL",
+            "api_url": "VONAGE_API_URL",
+        },
+        secrets={
+            "api_secret": "VONAGE_API_SECRET",
+            "private_key": "VONAGE_PRIVATE_KEY",
+            "signature_secret": "VONAGE_SIGNATURE_SECRET",
+        },
+    ),
+    "twilio": Variables(
+        options={
+            "account_sid": "TWILIO_ACCOUNT_SID",
+            "api_url": "TWILIO_API_URL",
+            "lookups_url": "TWILIO_LOOKUPS_URL",
+            "messaging_url": "TWILIO_MESSAGING_URL",
+        },
+        secrets={"auth_token": "TWILIO_AUTH_TOKEN", "webhook_key": "TWILIO_WEBHOOK_KEY"},
+    ),
+    "bandwidth": Variables(
+        options={
+            "account_id": "BANDWIDTH_ACCOUNT_ID",
+            "user": "BANDWIDTH_USER",
+            "application_id": "BANDWIDTH_APPLICATION_ID",
+            "callback_user": "BANDWIDTH_CALLBACK_USER",
+            "api_url": "BANDWIDTH_API_URL",
+            "numbers_url": "BANDWIDTH_NUMBERS_URL",
+        },
+        secrets={"password": "BANDWIDTH_PASSWORD", "callback_password": "BANDWIDTH_CALLBACK_PASSWORD"},
+    ),
+    "smsapi": Variables(
+        options={"api_url": "SMSAPI_API_URL"},
+        secrets={"token": "SMSAPI_TOKEN", "callback_secret": "SMSAPI_CALLBACK_SECRET"},
+    ),
 }
 
 

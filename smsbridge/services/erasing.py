@@ -15,7 +15,7 @@ from notifier.services.forgetting import Kind, counts, deleted, forget_all
 from notifier.sql import fetch, uuid_of
 from smsbridge.services import withdrawing
 from smsbridge.services.persons import Person
-from smsbridge.services.retention import TEXTS_GO
+from smsbridge.services.retention import INBOUND_GO, TEXTS_GO
 
 _POLL_SECONDS = 0.5
 
@@ -50,7 +50,7 @@ _QUOTES = Kind(
     table="smsbridge_outboundsms",
     key="uuid",
     which=f"x.text <> '' and not {_SENDING} and ({_QUOTES_HIM} or {_MAY_QUOTE_HIM})",
-    acts=("update smsbridge_outboundsms set text = '' where id {in:ids}",),
+    acts=("update smsbridge_outboundsms set text = '', media = null, tags = null where id {in:ids}",),
 )
 
 #: not over yet, the earlier first: nothing goes from the second to the first
@@ -73,9 +73,11 @@ _AT_WORK = [
     ),
 ]
 
+_TEXTED = Kind(what="texts of his", table="smsbridge_inboundsms", which=_HIS, acts=INBOUND_GO)
+
 # What tells his phones goes last: a run that was broken off is taken up by the same words.
 _KINDS = [
-    Kind(what="texts of his", table="smsbridge_inboundsms", which=_HIS, acts=(deleted("smsbridge_inboundsms"),)),
+    _TEXTED,
     Kind(
         what="counts of the day",
         table="smsbridge_dailyuse",
@@ -84,6 +86,12 @@ _KINDS = [
             " join notifier_hook h on h.id = b.hook_id where b.id = x.bridge_id and h.chat_app_id {in:apps}))"
         ),
         acts=(deleted("smsbridge_dailyuse"),),
+    ),
+    Kind(
+        what="what is known of his phone",
+        table="smsbridge_phonefact",
+        which="%(everywhere)s and x.phone {in:phones}",
+        acts=(deleted("smsbridge_phonefact"),),
     ),
     Kind(what="decisions about him", table="smsbridge_notice", which=_PLACED_HIM, acts=(deleted("smsbridge_notice"),)),
     Kind(what="texts sent to him", table="smsbridge_outboundsms", key="uuid", which=_HIS, acts=TEXTS_GO),
@@ -115,6 +123,14 @@ _OF_NO_APP = [
     )
     for way, table in (("to", "smsbridge_outboundsms"), ("from", "smsbridge_inboundsms"))
 ]
+_OF_NO_APP.append(
+    Kind(
+        what="what is known of his phone",
+        table="smsbridge_phonefact",
+        which="x.phone {in:phones} and not %(everywhere)s",
+        acts=(),
+    )
+)
 
 
 def would_erase(person: Person, *, consent: bool = False) -> dict[str, int]:
@@ -136,24 +152,31 @@ def erase(person: Person, *, consent: bool = False, tick: Callable[[], object] =
     """
     done = chat.erase_users(person.users, tick=tick)
     done |= forget_all(_kinds(consent), tick=tick, **person.params())
-    blanked = _silence(person, tick)
-    return done | ({_QUOTES.what: blanked} if blanked else {})
+    blanked, texted = _silence(person, tick)
+    found = {_TEXTED.what: done.get(_TEXTED.what, 0) + texted, _QUOTES.what: blanked}
+    return done | {what: count for what, count in found.items() if count}
 
 
 def unfinished(person: Person) -> int:
-    """How many texts about his messages are being composed or sent now: their words are found by another run."""
-    return sum(kind.count(**person.params()) for kind in _AT_WORK)
+    """How many texts are found only by another run: those about his messages that are being composed or sent now, and
+    those of his that somebody else held, to add a part or to post them.
+    """
+    return sum(kind.count(**person.params()) for kind in (*_AT_WORK, _TEXTED))
 
 
-def _silence(person: Person, tick: Callable[[], object]) -> int:
-    """How many texts lost their words. His messages are tombstones by now, so no more texts come to quote them."""
-    blanked, until = 0, time.monotonic() + settings.SENDING_SECONDS + settings.SWEEP_SECONDS
+def _silence(person: Person, tick: Callable[[], object]) -> tuple[int, int]:
+    """How many texts lost their words, and how many of his were passed over before.
+
+    His messages are tombstones by now, so no more texts come to quote them.
+    """
+    blanked, texted, until = 0, 0, time.monotonic() + settings.SENDING_SECONDS + settings.SWEEP_SECONDS
     while True:
         _take_back(person)
+        texted += _TEXTED.forget(tick=tick, **person.params())
         busy = unfinished(person)
         blanked += _QUOTES.forget(tick=tick, **person.params())
         if not busy or time.monotonic() > until:
-            return blanked
+            return blanked, texted
         tick()
         time.sleep(_POLL_SECONDS)
 

@@ -13,6 +13,7 @@ from notifier import trail
 from notifier.backoff import backoff
 from notifier.platforms.base import Later, No, Rank, Reading
 from notifier.sql import Rows, run
+from smsbridge.models import InboundSms
 from smsbridge.services import counting, leases
 
 if TYPE_CHECKING:
@@ -22,19 +23,43 @@ log = logging.getLogger(__name__)
 
 _GIVE_UP_AFTER = timedelta(hours=24)
 
+#: whatever else becomes of a text, parts that did not come in time are told of
+_REASON = "trim(new.reason || ' ' || part_note)"
+
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """The end of one try. `wait` counts only while the state is waiting."""
+    """The end of one try. `wait` counts only while the state is waiting. `spent`: the try counts."""
 
     reply: "Reply"
     state: str
     reason: str = ""
     wait: float = 0.0
+    spent: bool = True
 
 
 def posted(reply: "Reply") -> Filed:
-    return Filed(reply, "posted")
+    return Filed(reply, "posted", reply.note)
+
+
+def blocked(reply: "Reply", reason: str) -> Filed:
+    """By the project's own function: it is not posted, or not any more."""
+    return Filed(reply, "blocked", reason + _perhaps_posted(reply))
+
+
+def given_up(reply: "Reply", reason: str) -> Filed:
+    """No other try would help, unless an operator changes something first."""
+    log.error("Inbound SMS %s is given up: %s", reply.id, reason)
+    return Filed(reply, "dead", reason + _perhaps_posted(reply))
+
+
+def _perhaps_posted(reply: "Reply") -> str:
+    return " (It may have been posted before: an earlier try got no answer.)" if reply.began else ""
+
+
+def too_late(reply: "Reply") -> Filed:
+    """There was no time for it in this claim: it is due again at once, and no try is spent."""
+    return Filed(reply, "waiting", spent=False)
 
 
 def not_posted(reply: "Reply", reading: Reading[str]) -> Filed:
@@ -51,9 +76,9 @@ def file(filed: Sequence[Filed]) -> None:
     rows = sorted((_row(one) for one in filed), key=lambda row: row[0])
     with transaction.atomic():
         run(
-            "update smsbridge_inboundsms set state = new.state, reason = new.reason, next_at = {now+zero},"
+            f"update smsbridge_inboundsms set state = new.state, reason = {_REASON}, next_at = {{now+zero}},"
             " conversation_id = new.conversation_id, user_id = new.user_id, posted_as = new.posted_as,"
-            " trace = new.trace,"
+            " trace = new.trace, attempts = attempts - new.back, post_began = new.began,"
             " settled_at = case when new.state = 'waiting' then null else {now} end, claim = null"
             " from {rows:new} where smsbridge_inboundsms.id = new.id and smsbridge_inboundsms.claim = new.claim",
             zero=0,
@@ -67,6 +92,8 @@ def file(filed: Sequence[Filed]) -> None:
                     "user_id": "text",
                     "posted_as": "text",
                     "trace": "bigint",
+                    "back": "smallint",
+                    "began": "boolean",
                 },
                 rows,
             ),
@@ -75,6 +102,7 @@ def file(filed: Sequence[Filed]) -> None:
         done = [one.reply for one in filed if one.state == "posted"]
         _read(done)
         _renew(done)
+        _tag([one.reply for one in filed])
         trail.note_by("state", "reply", [(one.state, _name(one.reply)) for one in filed])
         counting.filed(one.state for one in filed)
 
@@ -83,7 +111,8 @@ def end(claim: uuid.UUID, ended: Sequence[tuple[int, str, str]]) -> None:
     """End claimed texts that are not posted: (id, state, reason)."""
     if ended:
         run(
-            "update smsbridge_inboundsms set state = new.state, reason = new.reason, settled_at = {now}, claim = null"
+            f"update smsbridge_inboundsms set state = new.state, reason = {_REASON}, settled_at = {{now}},"
+            " claim = null"
             " from {rows:new} where smsbridge_inboundsms.id = new.id and smsbridge_inboundsms.claim = %(claim)s",
             claim=claim,
             new=Rows({"id": "bigint", "state": "text", "reason": "text"}, list(ended)),
@@ -99,7 +128,7 @@ def _name(reply: "Reply") -> str:
 def _row(one: Filed) -> tuple[Any, ...]:
     reply, link = one.reply, one.reply.link
     found = (link.conversation, link.user_id, reply.posted, link.trace)
-    return reply.id, reply.claim, one.state, one.reason, *found
+    return reply.id, reply.claim, one.state, one.reason, *found, int(not one.spent), reply.began
 
 
 def _let_wait(waiting: Sequence[Filed]) -> None:
@@ -122,6 +151,12 @@ def _read(done: Sequence["Reply"]) -> None:
             " where notifier_receipt.rank < excluded.rank",
             new=Rows({"message_id": "bigint", "user_id": "text"}, rows),
         )
+
+
+def _tag(replies: Sequence["Reply"]) -> None:
+    for reply in replies:
+        if reply.tags:
+            InboundSms.objects.filter(pk=reply.id).update(tags=list(reply.tags))
 
 
 def _renew(done: Sequence["Reply"]) -> None:

@@ -15,12 +15,16 @@ from smsbridge.models import Notice
 from smsbridge.services.accounts import LiveBridge
 from smsbridge.services.claiming import Working, claim_due, working
 from smsbridge.services.notices import skip
-from smsbridge.services.wording import text_of
+from smsbridge.services.pictures import usable
+from smsbridge.services.wording import Picture, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A claimed notice with the facts of its message."""
+    """A claimed notice with the facts of its message; its pictures only where its bridge sends any.
+
+    `in_words`: they were refused before. `asked`: so often the project's own function was called and did not return.
+    """
 
     notice: int
     bridge: LiveBridge
@@ -36,6 +40,9 @@ class Task:
     sender_id: str | None
     sender_name: str | None
     parts: Sequence[tuple[str, str | None]]
+    pictures: Sequence[Picture] = ()
+    in_words: bool = False
+    asked: int = 0
     sent_at: datetime | None
     trace: int | None
     read_at: datetime
@@ -60,7 +67,7 @@ def _facts(claim: uuid.UUID, claimed: Sequence[int], of: dict[int, Working]) -> 
     now = database_now()
     rows = fetch(
         "select n.id, n.bridge_id, n.conversation_id, n.user_id, n.due_at, n.attempts, m.id, m.key, c.key, c.title,"
-        " m.sender_id, m.sender_name, m.text, m.parts, m.sent_at, m.trace,"
+        " m.sender_id, m.sender_name, m.text, m.parts, m.sent_at, m.trace, n.in_words, n.asked,"
         " m.deleted_at is not null or c.deleted_at is not null, coalesce(r.rank, 0),"
         " exists (select 1 from notifier_departure d where d.conversation_id = m.conversation_id"
         "   and d.user_id = n.user_id and d.left_at >= m.sent_at)"
@@ -77,8 +84,8 @@ def _open(claim: uuid.UUID, rows: Sequence[tuple[Any, ...]], of: dict[int, Worki
     tasks: list[Task] = []
     skipped: list[tuple[int, str, str]] = []
     for row in rows:
-        task = _task(of[row[1]], row[:16], now)
-        reason = _reason_not_to(task, now, gone=bool(row[16]), rank=row[17], left=bool(row[18]))
+        task = _task(of[row[1]], row[:18], now)
+        reason = _reason_not_to(task, now, gone=bool(row[18]), rank=row[19], left=bool(row[20]))
         if reason is None:
             tasks.append(task)
         else:
@@ -105,7 +112,10 @@ def _task(of: Working, row: tuple[Any, ...], read_at: datetime) -> Task:
         parts,
         sent,
         trace,
+        in_words,
+        asked,
     ) = row
+    rows = json.loads(parts) if parts else ()
     return Task(
         notice=notice,
         bridge=of.bridge,
@@ -120,7 +130,10 @@ def _task(of: Working, row: tuple[Any, ...], read_at: datetime) -> Task:
         title=title or "",
         sender_id=sender,
         sender_name=bot,
-        parts=[tuple(part) for part in json.loads(parts)] if parts else [("text/plain", text)],
+        parts=[(mime, body) for mime, body, *_ in rows] if rows else [("text/plain", text)],
+        pictures=usable(rows, read_at) if rows and of.bridge.sends_media else (),
+        in_words=bool(in_words),
+        asked=asked,
         sent_at=moment(sent) if sent else None,
         trace=trace,
         read_at=read_at,

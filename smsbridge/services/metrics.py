@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import wraps
 
 from django.db.models import Count, Q
@@ -11,11 +12,13 @@ from prometheus_client.metrics_core import Metric
 from notifier.services.metrics import gauge
 from notifier.sql import fetch
 from smsbridge.models import Pool, VendorAccount
+from smsbridge.services import costs
 from smsbridge.services.accounts import held_accounts, held_bridges
 from smsbridge.services.backlog import decisions
 from smsbridge.services.overdue import overdue, stages
 
 _KEEP_SECONDS = 30.0
+_CAN_BE_ANSWERED = Q(numbers__active=True, numbers__one_way=False)
 
 Families = list[Metric]
 
@@ -83,10 +86,24 @@ def _breakers() -> Metric:
     )
 
 
+def _cost() -> Metric:
+    """By the roll-up's sums, so at most an hour old."""
+    now = costs.today()
+    days = {now: "today", now - timedelta(days=1): "yesterday"}
+    found = costs.grouped(costs.between(min(days), now), ["day"])
+    return gauge(
+        "smsbridge_cost",
+        "What texts cost today and yesterday (UTC), told by vendors or estimated, as last added up.",
+        ["day", "currency"],
+        (((days[day], cost.currency or "unknown"), float(cost.total)) for (day,), cost in found),
+    )
+
+
 @kept
 def _slow() -> Families:
     pools = list(_pools())
     return [
+        _cost(),
         gauge(
             "smsbridge_needs_decision",
             "Rows that wait for a person's decision.",
@@ -111,7 +128,7 @@ def _slow() -> Families:
 def _pools() -> Iterable[tuple[str, float, int]]:
     """Name, share that is free, and phones without any that is. Nothing is free in a pool without numbers."""
     used = _used()
-    counted = Pool.objects.annotate(active=Count("numbers", filter=Q(numbers__active=True))).order_by("name")
+    counted = Pool.objects.annotate(active=Count("numbers", filter=_CAN_BE_ANSWERED)).order_by("name")
     for pk, name, numbers in counted.values_list("pk", "name", "active"):
         phones, leases, full = used.get(pk, (0, 0, 0))
         places = phones * numbers
@@ -123,10 +140,11 @@ def _used() -> dict[int, tuple[int, int, int]]:
     rows = fetch(
         "select taken.pool_id, count(*), sum(taken.leases),"
         " sum(case when taken.leases >= (select count(*) from smsbridge_number a"
-        "   where a.pool_id = taken.pool_id and a.active) then 1 else 0 end)"
+        "   where a.pool_id = taken.pool_id and a.active and not a.one_way) then 1 else 0 end)"
         " from (select n.pool_id, l.phone, count(*) as leases from smsbridge_lease l"
         "  join smsbridge_number n on n.id = l.number_id"
-        "  where l.expires_at > {now} and n.active and n.pool_id is not null group by n.pool_id, l.phone) taken"
+        "  where l.expires_at > {now} and n.active and not n.one_way and n.pool_id is not null"
+        "  group by n.pool_id, l.phone) taken"
         " group by taken.pool_id"
     )
     return {pool: (int(phones), int(leases), int(full)) for pool, phones, leases, full in rows}

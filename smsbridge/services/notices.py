@@ -75,7 +75,9 @@ def of_withdrawn(sms: Sequence[Any], reason: str, wait: float = 0.0) -> None:
 
 
 #: settings of a bridge that notices may wait for: whoever changes one need not wait as well
-WAITED_FOR = frozenset({"quiet_from", "quiet_until", "daily_budget", "over_budget", "when_exhausted"})
+WAITED_FOR = frozenset(
+    {"quiet_from", "quiet_until", "daily_budget", "over_budget", "when_exhausted", "one_way", "before_sending"}
+)
 
 
 def look_again(bridge: int | None = None, *, after: float = 0.0) -> int:
@@ -89,6 +91,12 @@ def look_again(bridge: int | None = None, *, after: float = 0.0) -> int:
         bridge=bridge,
         after=after,
     )
+
+
+def in_words(sms: Sequence[Any]) -> None:
+    """Pictures of these SMS were refused: what they told is told in words if it is told again."""
+    if sms:
+        run("update smsbridge_notice set in_words = true where sms_id {in:sms}", sms=Ids("uuid", list(sms)))
 
 
 def end_withdrawn(sms: Sequence[Any], reason: str, note: str) -> None:

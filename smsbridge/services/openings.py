@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from notifier.backoff import backoff
-from smsbridge.services import leases
-from smsbridge.services.notices import put_off
+from smsbridge.models import Notice
+from smsbridge.services import leases, own_code
+from smsbridge.services.accounts import LiveBridge
+from smsbridge.services.leases import Want
+from smsbridge.services.notices import put_off, skip
 from smsbridge.services.storing import Letter
 from smsbridge.services.wording import IntroductionError, introduction
 
@@ -43,10 +46,22 @@ def _introduced(letters: Sequence[Letter]) -> set[tuple[int, str, int]]:
         (bridge.id, *key)
         for bridge in bridges.values()
         if bridge.introduction_function
-        for key in leases.known(
-            [letter.want for letter in letters if letter.first.bridge.id == bridge.id], bridge.numbers
-        )
+        for key in _without_opening(bridge, [letter.want for letter in letters if letter.first.bridge.id == bridge.id])
     }
+
+
+def _without_opening(bridge: LiveBridge, wants: Sequence[Want]) -> set[tuple[str, int]]:
+    """Those that are introduced already, or will be texted one way, as far as can be known before they are written."""
+    lineup = bridge.lineup
+    standing = leases.standing(wants, lineup.preferred.ids)
+    known = {key for key, introduced in standing.items() if introduced}
+    others = [want for want in wants if want.key not in standing]
+    if not others or (lineup.working is None and not lineup.senders.ids):
+        return known
+    without = leases.without_number(others, lineup.preferred.near)
+    if lineup.senders.ids:
+        return known | {want.key for want in without}
+    return known | leases.known(without, lineup.numbers.ids)
 
 
 def _link(letter: Letter) -> tuple[int, str, int]:
@@ -59,6 +74,10 @@ def _opened(claim: uuid.UUID, letter: Letter) -> Letter | None:
     try:
         return replace(letter, opening=introduction(bridge, letter.said[-1], letter.recipient))
     except IntroductionError as error:
+        if error.hangs and max(task.attempts for task in letter.tasks) >= own_code.MOST_TRIES:
+            note = own_code.given_up(str(error))
+            skip(claim, [(task.notice, Notice.Reason.BLOCKED, note) for task in letter.tasks])
+            return None
         log.warning("%s %s notices are tried later.", error, len(letter.tasks))
         put_off(claim, [(task.notice, backoff(task.attempts)) for task in letter.tasks], note=str(error))
         return None

@@ -15,7 +15,7 @@ from psycopg.errors import LockNotAvailable
 
 from notifier.sql import fetch, run
 from smsbridge import keywords
-from smsbridge.keywords import Keyword, Meaning
+from smsbridge.keywords import Keyword, Meaning, Source
 from smsbridge.models import E164, ConsentEvent, OptOut, OutboundSms
 from smsbridge.services import answering, consent, withdrawing
 from smsbridge.services.answering import Asked, Line
@@ -35,6 +35,7 @@ class Heard:
     """A text as an account's vendor delivered it. `said_at` is the vendor's stamp, if it gave one.
 
     `now` is when it is obeyed, by the database's clock: later than it came, if its number was added since.
+    `meaning` is what the vendor itself took it for, and has answered; empty: it said nothing.
     """
 
     account: int
@@ -44,10 +45,19 @@ class Heard:
     received_at: datetime
     said_at: datetime | None
     now: datetime
+    meaning: str = ""
 
 
-def is_keyword(text: str) -> bool:
-    return keywords.keyword(text) is not None
+def is_keyword(text: str, meaning: str = "") -> bool:
+    return _keyword(text, meaning) is not None
+
+
+def _keyword(text: str, meaning: str) -> Keyword | None:
+    """By our own table or by the vendor, whose account may have further words; if they differ, STOP goes before."""
+    ours = keywords.keyword(text)
+    if meaning not in set(Meaning) or (ours and ours.meaning in (Meaning.STOP, meaning)):
+        return ours
+    return Keyword(meaning, Meaning(meaning), Source.USUAL)
 
 
 def obey(heard: Heard) -> str | None:
@@ -56,7 +66,7 @@ def obey(heard: Heard) -> str | None:
     In the caller's transaction. None also when the number is not that account's: only the account is verified, and
     another one's vendor could name any phone.
     """
-    keyword = keywords.keyword(heard.text)
+    keyword = _keyword(heard.text, heard.meaning)
     line = answering.line(heard.account, heard.number) if keyword else None
     if keyword is None or line is None:
         return None
@@ -98,16 +108,35 @@ def _help(heard: Heard, keyword: Keyword, line: Line) -> str:
     return f"The person asked for help. {_answer(heard, keyword, line, changes=False)}"
 
 
+def wished(phone: str, account: int, came: datetime, path: str) -> str:
+    """The project's own function at `path` read in a text that no more are wanted; in words what became of that.
+
+    It is not answered. A START that came after the text counts more.
+    """
+    wish = Wish(phone, consent.FUNCTION, path, account, came)
+    with transaction.atomic():
+        _one_at_a_time(phone)
+        if consent.said_otherwise_since(wish, What.OUT):
+            consent.record(wish, What.OUT)
+            return f"The function {path} read an opt-out in it, but the phone had opted in again since."
+        if consent.opt_out([wish]):
+            _wait_for_claims(phone)
+    return f"The function {path} read an opt-out in it."
+
+
 _DO = {Meaning.STOP: _stop, Meaning.START: _start, Meaning.HELP: _help}
 
 
 def _answer(heard: Heard, keyword: Keyword, line: Line, *, changes: bool) -> str:
+    if heard.meaning:
+        return "The vendor has answered it."
     return answering.answer(line, Asked(keyword, heard.phone, heard.received_at, changes))
 
 
 def _wish(heard: Heard, keyword: Keyword) -> Wish:
     """By the vendor's clock where it tells, as several texts of one phone must be put in order by one clock."""
-    return Wish(heard.phone, consent.KEYWORD, keywords.folded(keyword.word), heard.account, _moment(heard))
+    note = keywords.folded(keyword.word) + (", as the vendor read it" if heard.meaning else "")
+    return Wish(heard.phone, consent.KEYWORD, note, heard.account, _moment(heard))
 
 
 def _moment(heard: Heard) -> datetime:

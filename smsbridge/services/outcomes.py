@@ -13,13 +13,14 @@ from notifier.backoff import MAX_ATTEMPTS, backoff
 from notifier.sql import Rows, fetch, later, uuid_of
 from notifier.texts import clean_text
 from smsbridge.models import OutboundSms
-from smsbridge.services import consent, counting, history, withdrawing
-from smsbridge.services.accounts import LiveAccount
+from smsbridge.services import caps, consent, counting, history, money, notices, phone_proofs, withdrawing
+from smsbridge.services.accounts import LiveAccount, live_bridges
 from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind, OutgoingSms
 
 log = logging.getLogger(__name__)
 
 _MOST_PRICE = 99_999
+_IN_WORDS = "Its pictures were refused: it is told in words."
 
 State = OutboundSms.State
 
@@ -42,16 +43,21 @@ class Flight:
     claimed_at: float
     dry_run: bool = False
     probe: bool = False
+    bridge: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A flight's end. `withdrawn`, with the reason, and not `called`: the vendor never heard of it."""
+    """A flight's end. `withdrawn`, with the reason, and not `called`: the vendor never heard of it.
+
+    `unmade`: nor can it, as the adapter could make no request of it.
+    """
 
     flight: Flight
     outcome: Outcome
     withdrawn: str = ""
     called: bool = True
+    unmade: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ def impossible(flight: Flight, error: Exception) -> Result:
     log.error("SMS %s cannot be sent by %s: %s", flight.id, flight.account.slug, type(error).__name__)
     # The words of a ValueError are the adapter's own; another one's may hold phone numbers and texts.
     reason = str(error) if isinstance(error, ValueError) else f"The adapter raised {type(error).__name__}."
-    return Result(flight, Outcome(kind=OutcomeKind.REFUSED, reason=reason))
+    return Result(flight, Outcome(kind=OutcomeKind.REFUSED, reason=reason), unmade=True)
 
 
 def not_called(flight: Flight, reason: str) -> Result:
@@ -120,7 +126,7 @@ def _without_id(result: Result) -> Result:
 def _bare(result: Result) -> Result:
     """What the outcome means, without a word or figure of the vendor's."""
     error = result.outcome.error
-    kept = ErrorInfo(code="", text="", link="", kind=error.kind) if error else None
+    kept = ErrorInfo(code="", text="", link="", kind=error.kind, about_media=error.about_media) if error else None
     reason = "The vendor's answer holds something that cannot be stored."
     return replace(result, outcome=Outcome(kind=result.outcome.kind, error=kept, reason=reason))
 
@@ -134,6 +140,7 @@ _COLUMNS = {
     "code": "text",
     "wait": "double precision",
     "price": "numeric",
+    "currency": "text",
     "segments": "smallint",
     "entry": "text",
 }
@@ -146,6 +153,7 @@ def _write(results: Sequence[Result]) -> None:
         "update smsbridge_outboundsms set state = new.state,"
         " vendor_id = coalesce(new.vendor_id, smsbridge_outboundsms.vendor_id),"
         " reason = new.reason, code = new.code, price = coalesce(new.price, smsbridge_outboundsms.price),"
+        " currency = case when new.price is null then smsbridge_outboundsms.currency else new.currency end,"
         " segments = coalesce(new.segments, smsbridge_outboundsms.segments),"
         f" next_at = {later('new.wait')},"
         " sent_at = case when new.state = 'sent' then {now} else sent_at end,"
@@ -161,8 +169,17 @@ def _write(results: Sequence[Result]) -> None:
     trail.note_by("state", "handed over", ends)
     counting.handed_over(results, [(id_, state, *rest) for id_, state, _, *rest in written])
     failed = [uuid_of(id_) for id_, state, *_ in written if state in (State.DEAD, State.UNCERTAIN, State.WITHDRAWN)]
+    without = {result.flight.id for result in results if _asks_for_words(result)}
+    if without:
+        _tell_in_words([id_ for id_ in failed if id_ in without])
     withdrawing.introduce_again(failed)
-    _remember_opt_outs([result for result, _ in verdicts])
+    _remember_refusals([result for result, _ in verdicts])
+
+
+def _tell_in_words(ids: Sequence[uuid.UUID]) -> None:
+    notices.in_words(ids)
+    notices.of_withdrawn(ids, _IN_WORDS)
+    caps.uncount(ids)
 
 
 def _row(result: Result, verdict: _Verdict) -> tuple[Any, ...]:
@@ -175,9 +192,8 @@ def _row(result: Result, verdict: _Verdict) -> tuple[Any, ...]:
         verdict.reason,
         outcome.error.code[:40] if outcome.error else "",
         float(verdict.wait),  # an array of whole and other numbers is none for Postgres
-        # A price that the column cannot hold must not cost us the outcome.
-        float(outcome.price) if outcome.price is not None and outcome.price < _MOST_PRICE else None,
-        outcome.segments,
+        *money.told(result.flight.account, outcome.price, outcome.currency),
+        money.parts(outcome.segments),
         _entry(result, verdict),
     )
 
@@ -198,11 +214,27 @@ def _verdict(result: Result) -> _Verdict:
         return _Verdict(State.SENT, clean_text(outcome.reason))
     if outcome.kind is OutcomeKind.UNCERTAIN:
         return _Verdict(State.UNCERTAIN, reason or "The vendor's answer does not tell whether it was accepted.")
+    if _asks_for_words(result):
+        return _Verdict(State.WITHDRAWN, f"{_IN_WORDS} {reason}".strip())
     if outcome.kind is OutcomeKind.REFUSED and not _may_pass(outcome):
         return _Verdict(State.DEAD, reason or "The vendor refused it.")
-    if result.called and flight.attempts >= MAX_ATTEMPTS:
+    if result.called and flight.attempts >= MAX_ATTEMPTS and not _others_may(flight):
         return _Verdict(State.DEAD, f"Given up after {flight.attempts} tries: {reason}")
     return _Verdict(State.READY, reason, backoff(flight.attempts, outcome.retry_after))
+
+
+def _others_may(flight: Flight) -> bool:
+    """Another account may take over before it is too old: then it is not given up for the tries of this one."""
+    bridge = live_bridges().get(flight.bridge) if flight.bridge is not None else None
+    return bridge is not None and bridge.lineup.may_take_over(flight.account.id)
+
+
+def _asks_for_words(result: Result) -> bool:
+    """Refused for what goes along, so it was certainly not accepted; the same without it may well be."""
+    outcome = result.outcome
+    if not result.flight.sms.media or result.withdrawn or outcome.kind is not OutcomeKind.REFUSED:
+        return False
+    return result.unmade or (outcome.error is not None and outcome.error.about_media)
 
 
 def _may_pass(outcome: Outcome) -> bool:
@@ -210,6 +242,8 @@ def _may_pass(outcome: Outcome) -> bool:
     return outcome.error is not None and outcome.error.kind in (ErrorKind.ACCOUNT, ErrorKind.TEMPORARY)
 
 
-def _remember_opt_outs(results: Sequence[Result]) -> None:
-    """A vendor that refuses because the person opted out with it knows something that we did not."""
-    consent.refused((r.flight.sms.recipient, r.flight.account, r.outcome.error) for r in results)
+def _remember_refusals(results: Sequence[Result]) -> None:
+    """A vendor that refuses because the person opted out, or because of the phone, knows what we did not."""
+    told = [(r.flight.sms.recipient, r.flight.account, r.outcome.error) for r in results if r.outcome.error]
+    consent.refused(told)
+    phone_proofs.refused(told)

@@ -7,7 +7,7 @@ stays uncertain for an operator. A receipt that comes meanwhile wins: each write
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from notifier.transport import Exchange
 from notifier.wire import Answer
 from smsbridge.services import settling, unsettled
 from smsbridge.services.accounts import LiveAccount, live_accounts, live_numbers
+from smsbridge.vendors.abilities import Finder
 from smsbridge.vendors.base import AskAgain, DeliveryReceipt, Finding, Found, LostSms, NotFound
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Sought:
 
     id: uuid.UUID
     account: LiveAccount
+    vendor: Finder
     lookups: int
     attempts: int
     age: float
@@ -78,11 +80,12 @@ class Reconciler:
         return self._exchange
 
 
-def _able() -> dict[int, LiveAccount]:
-    return {id_: one for id_, one in live_accounts().items() if one.vendor.can_find and not one.problem}
+def _able() -> dict[int, tuple[LiveAccount, Finder]]:
+    accounts = live_accounts().items()
+    return {id_: (one, one.vendor) for id_, one in accounts if isinstance(one.vendor, Finder) and not one.problem}
 
 
-def _leave_alone(able: dict[int, LiveAccount]) -> None:
+def _leave_alone(able: Collection[int]) -> None:
     """Texts that cannot be looked up, or became uncertain long ago, are not thought of again for a day."""
     run(
         "update smsbridge_outboundsms set next_at = {now+day} where state = 'uncertain' and next_at <= {now}"
@@ -113,10 +116,10 @@ def claim(limit: int) -> list[Sought]:
             limit=limit,
             lasts=settings.CLAIM_SECONDS + settings.HTTP_TIMEOUT_SECONDS,
         )
-        return [_sought(able[row[1]], numbers[row[2]].e164, row) for row in rows]
+        return [_sought(*able[row[1]], numbers[row[2]].e164, row) for row in rows]
 
 
-def _sought(account: LiveAccount, sender: str, row: tuple[Any, ...]) -> Sought:
+def _sought(account: LiveAccount, vendor: Finder, sender: str, row: tuple[Any, ...]) -> Sought:
     id_, _, _, lookups, attempts, vendor_id, phone, text, created_at, since, now = row
     sms = LostSms(
         reference=uuid_of(id_).hex,
@@ -126,59 +129,66 @@ def _sought(account: LiveAccount, sender: str, row: tuple[Any, ...]) -> Sought:
         text=text,
         since=moment(created_at),
     )
-    return Sought(uuid_of(id_), account, lookups, attempts, (moment(now) - moment(since)).total_seconds(), sms)
+    return Sought(uuid_of(id_), account, vendor, lookups, attempts, (moment(now) - moment(since)).total_seconds(), sms)
 
 
 def _start(exchange: Exchange[Sought], sought: Sought) -> None:
     try:
-        exchange.start(sought, sought.account.vendor.find_request(sought.sms))
+        exchange.start(sought, sought.vendor.find_request(sought.sms))
     except Exception as error:  # an adapter's mistake costs this look-up, not those that were claimed with it
         write(sought, AskAgain(f"asking raised {type(error).__name__}"))
 
 
 def _finding(sought: Sought, answer: Answer) -> Finding:
     try:
-        return sought.account.vendor.found(sought.sms, answer)
+        return sought.vendor.found(sought.sms, answer)
     except Exception as error:  # as above
         return AskAgain(f"reading the answer raised {type(error).__name__}")
 
 
 def write(sought: Sought, finding: Finding) -> None:
     """Store what came of a look-up."""
-    left = _take_over(sought, finding.receipts) if isinstance(finding, Found) else finding
+    left = _take_over(sought, finding) if isinstance(finding, Found) else finding
     if isinstance(left, NotFound):
         _not_found(sought)
     elif isinstance(left, AskAgain):
         _ask_again(sought, left)
 
 
-def _take_over(sought: Sought, receipts: Sequence[DeliveryReceipt]) -> NotFound | AskAgain | None:
-    """The first that is not known to be another text; when all are, ours is not among them."""
+def _take_over(sought: Sought, found: Found) -> NotFound | AskAgain | None:
+    """The first that is not known to be another text; when all are, ours is not among them.
+
+    But a look-up that took one of them for another text may have been wrong: only an answer or a receipt is proof.
+    """
     try:
         with transaction.atomic():
-            others = _others(sought, receipts)
-            receipt = next((one for one in receipts if one.vendor_id not in others), None)
+            others = _others(sought, found.receipts)
+            receipt = next((one for one in found.receipts if one.vendor_id not in others), None)
             if receipt is not None:
-                settling.take_over(sought.account, [(sought.id, receipt)], by="look-up")
-            return None if receipt else NotFound()
+                settling.take_over(sought.account, [(sought.id, receipt)], by=settling.LOOK_UP)
+                return None
+            return (
+                AskAgain("another text with these words was looked up too") if any(others.values()) else found.otherwise
+            )
     except (IntegrityError, DataError) as error:  # such as an id that turned out to be another text's meanwhile
         return AskAgain(f"storing what was found raised {type(error).__name__}")
 
 
-def _others(sought: Sought, receipts: Sequence[DeliveryReceipt]) -> set[str]:
+def _others(sought: Sought, receipts: Sequence[DeliveryReceipt]) -> dict[str, bool]:
+    """The ids that other texts have, each with whether a look-up gave it to them."""
     rows = fetch(
-        "select vendor_id from smsbridge_outboundsms where account_id = %(account)s and vendor_id {in:ids}"
-        " and id <> %(id)s",
+        "select vendor_id, vendor_id_guessed from smsbridge_outboundsms"
+        " where account_id = %(account)s and vendor_id {in:ids} and id <> %(id)s",
         account=sought.account.id,
         ids=Ids("text", [receipt.vendor_id for receipt in receipts]),
         id=sought.id,
     )
-    return {vendor_id for (vendor_id,) in rows}
+    return {vendor_id: bool(guessed) for vendor_id, guessed in rows}
 
 
 def _not_found(sought: Sought) -> None:
     """Only once the vendor would know it by now; until then it may still be on its way there."""
-    left = sought.account.vendor.find_grace - sought.age
+    left = sought.vendor.find_grace - sought.age
     if left > 0:
         _ask_again(sought, AskAgain("not known yet", left + _SOON))
         return

@@ -17,6 +17,7 @@ from notifier.transport import Exchange
 from notifier.wire import Answer
 from smsbridge.services import filing, routing
 from smsbridge.services.filing import Filed
+from smsbridge.services.receiving import Unseen
 from smsbridge.services.routing import Reply
 
 log = logging.getLogger(__name__)
@@ -35,20 +36,21 @@ class Poster:
 
     def step(self) -> Step:
         """Post whatever is waiting, pipelined: as one answer comes, the next text goes."""
-        exchange = self._opened()
+        exchange, unseen = self._opened(), Unseen()
         filed: list[Filed] = []
         done, active, empty = 0, 0, False
         until, written_at = time.monotonic() + _LONGEST_STEP, time.monotonic()
-        while not empty or exchange.in_flight:
+        while not empty or unseen or exchange.in_flight:
             over = runner.stopping() or time.monotonic() > until
             empty = empty or over
-            if not empty and active <= settings.CONNECTIONS_PER_STAGE // 2:
+            if not empty and not unseen and active <= settings.CONNECTIONS_PER_STAGE // 2:
                 claimed, replies = routing.claim(min(settings.REPLY_BATCH, settings.CONNECTIONS_PER_STAGE - active))
                 empty, done, active = not claimed, done + claimed, active + len(replies)
-                filed += [end for reply in replies if (end := _start(exchange, reply))]
-            for reply, answer in exchange.finished(_WAIT):
+                filed += [end for reply in unseen.sift(replies) if (end := _start(exchange, reply))]
+            filed += unseen.too_late() if over else _seen(exchange, unseen)
+            for reply, answer in exchange.finished(0.0 if unseen else _WAIT):
                 filed += _go_on(exchange, reply, answer)
-            if filed and _is_time(len(filed), written_at, exchange.in_flight):
+            if filed and _is_time(len(filed), written_at, exchange.in_flight + len(unseen)):
                 filing.file(filed)
                 # A text that was filed lets the next one of its phone be claimed.
                 active, filed, empty, written_at = active - len(filed), [], over, time.monotonic()
@@ -60,14 +62,24 @@ class Poster:
         return self._exchange
 
 
-def _is_time(count: int, written_at: float, in_flight: int) -> bool:
-    return count >= _WRITE_AT or not in_flight or time.monotonic() - written_at >= _WAIT
+def _is_time(count: int, written_at: float, to_come: int) -> bool:
+    return count >= _WRITE_AT or not to_come or time.monotonic() - written_at >= _WAIT
+
+
+def _seen(exchange: Exchange[Reply], unseen: Unseen) -> Iterator[Filed]:
+    """Show one text to the project's own functions, and begin to post it before they are called for the next one."""
+    if unseen:
+        reply, end = unseen.look()
+        end = end or _start(exchange, reply)
+        if end:
+            yield end
 
 
 def _start(exchange: Exchange[Reply], reply: Reply) -> Filed | None:
     """Begin to post; an end at once where that cannot be."""
     try:
         exchange.start(reply, reply.posting.pop(0))
+        reply.began = True
     except ValueError as error:
         return filing.not_posted(reply, Later(f"{error}. Correct the chat app: see `manage.py doctor`."))
     return None

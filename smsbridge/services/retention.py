@@ -5,6 +5,7 @@ The consent ledger and the opt-outs are kept: they prove, and see to it, that so
 
 from notifier.services import retention
 from notifier.services.forgetting import Kind, deleted
+from smsbridge.services.cost_sql import FORGOTTEN_COSTS_STAY
 
 _OVER = "x.state not in ('ready', 'sending')"
 
@@ -15,8 +16,10 @@ _LEASED = (
     " and l.conversation_id = x.conversation_id and l.expires_at > {now}) is not null"
 )
 
-#: how texts go with what hangs on them; by phone and number, as leases are not found by their texts
+#: how texts go with what hangs on them, leaving behind what they cost; by phone and number, as leases are not found by
+#: their texts
 TEXTS_GO = (
+    FORGOTTEN_COSTS_STAY,
     "delete from smsbridge_notice where sms_id {in:ids}",
     (
         "update smsbridge_lease set introduced_by_id = null from smsbridge_outboundsms s where s.id {in:ids}"
@@ -26,6 +29,9 @@ TEXTS_GO = (
     deleted("smsbridge_outboundsms"),
 )
 
+#: how texts that came in go, with the parts that they were joined of
+INBOUND_GO = ("delete from smsbridge_inboundpart where sms_id {in:ids}", deleted("smsbridge_inboundsms"))
+
 WORDS = [
     # Of an uncertain one they are still asked for: the vendor's list is searched by them, or an operator does.
     Kind(
@@ -33,13 +39,16 @@ WORDS = [
         table="smsbridge_outboundsms",
         key="uuid",
         which=f"x.created_at < {{now+age}} and x.text <> '' and x.state <> 'uncertain' and {_OVER}",
-        acts=("update smsbridge_outboundsms set text = '' where id {in:ids}",),
+        acts=("update smsbridge_outboundsms set text = '', media = null, tags = null where id {in:ids}",),
     ),
     Kind(
         what="words of texts received",
         table="smsbridge_inboundsms",
         which="x.received_at < {now+age} and x.text <> '' and x.state <> 'waiting'",
-        acts=("update smsbridge_inboundsms set text = '', media = '[]' where id {in:ids}",),
+        acts=(
+            "update smsbridge_inboundpart set text = '' where sms_id {in:ids}",
+            "update smsbridge_inboundsms set text = '', media = '[]', tags = null where id {in:ids}",
+        ),
     ),
     # They count by phone; today's hold the caps, whatever the age.
     Kind(
@@ -75,13 +84,29 @@ ROWS = [
         what="texts received",
         table="smsbridge_inboundsms",
         which="x.received_at < {now+age} and x.state <> 'waiting'",
-        acts=(deleted("smsbridge_inboundsms"),),
+        acts=INBOUND_GO,
     ),
     Kind(
         what="number assignments that ran out",
         table="smsbridge_lease",
         which="x.expires_at < {now+age}",
         acts=(deleted("smsbridge_lease"),),
+    ),
+    # An operator's word stays until he takes it back.
+    Kind(
+        what="what is known of phones",
+        table="smsbridge_phonefact",
+        which=(
+            "(x.looked_at is null or x.looked_at < {now+age}) and (x.next_at is null or x.next_at < {now+age})"
+            " and x.source <> 'operator'"
+        ),
+        acts=(deleted("smsbridge_phonefact"),),
+    ),
+    Kind(
+        what="counts of look-ups of former days",
+        table="smsbridge_dailylookups",
+        which="x.day < {now+age}",
+        acts=(deleted("smsbridge_dailylookups"),),
     ),
     Kind(
         what="contacts that were not asked for",
@@ -90,7 +115,7 @@ ROWS = [
         unless=(
             (
                 "exists (select 1 from smsbridge_lease l join notifier_conversation c on c.id = l.conversation_id"
-                " where l.user_id = x.user_id and c.chat_app_id = x.chat_app_id)"
+                " where l.user_id = x.user_id and l.left_at is null and c.chat_app_id = x.chat_app_id)"
             ),
         ),
         acts=(deleted("smsbridge_contact"),),

@@ -1,9 +1,10 @@
 """Ready-made roles for the admin: groups that `setup` makes, and keeps complete as new pages come.
 
 Operators see everything of the chat and the SMS, and settle what is stuck: they run the actions on facts, take numbers
-back, and keep contacts and opt-outs. Administrators change the configuration too, and see the audit. Neither changes
-users: only superusers do. What somebody adds to these groups stays; what he takes away comes back, so for less make a
-group of your own.
+back, and keep contacts, opt-outs, prices and what is known of phones; they have phones looked up again, which may cost,
+within the accounts' limits of the day. Administrators change the configuration too, pay for numbers (what permits it is
+add_numberorder), and see the audit. Neither changes users: only superusers do. What
+somebody adds to these groups stays; what he takes away comes back, so for less make a group of your own.
 """
 
 from django.contrib.auth.models import Group, Permission
@@ -17,7 +18,10 @@ _OURS = Q(content_type__app_label__in=APPS)
 _SETTLE = Q(
     codename__in=[
         *("change_inboxevent", "change_listenedevent", "change_outboundsms", "change_inboundsms", "change_notice"),
+        "change_numberorder",
         *("delete_lease", "add_contact", "change_contact", "delete_contact", "add_optout", "delete_optout"),
+        *("add_phonefact", "change_phonefact", "delete_phonefact"),
+        *("add_rate", "change_rate", "delete_rate"),
     ]
 )
 _AUDIT = Q(content_type__app_label="admin", codename="view_logentry") | Q(

@@ -15,13 +15,15 @@ from django.db import IntegrityError, transaction
 from notifier.services import validation as chat_validation
 from notifier.services.hooks import forget_hooks
 from notifier.services.validation import Problems
-from smsbridge.models import Bridge, Number, Pool, VendorAccount
+from smsbridge.models import Bridge, Number, NumberOrder, Pool, VendorAccount
 from smsbridge.phones import mask, to_e164
 from smsbridge.services import validation
 from smsbridge.services.accounts import KEEP_SECONDS, forget_accounts
 from smsbridge.services.drafts import Draft, account_draft, bridge_draft, chat_app_draft, hook_draft, pool_draft
 from smsbridge.services.environment import PLATFORMS, VENDORS, Variables
 from smsbridge.services.notices import WAITED_FOR, look_again
+from smsbridge.services.number_life import OPEN
+from smsbridge.services.organisations import of_bridge
 
 T = TypeVar("T")
 
@@ -33,6 +35,8 @@ _BRIDGE_FIELDS = {
     "lease_lifetime": "NUMBER_EXPIRATION_TIME",
     "hook": "CHAT_PLATFORM",
     "countries": "SMS_COUNTRIES",
+    "before_sending": "SMS_BEFORE_SENDING",
+    "after_receiving": "SMS_AFTER_RECEIVING",
     "max_age": "QUIET_HOURS",
     "daily_budget": "SMS_DAILY_BUDGET",
 }
@@ -74,6 +78,9 @@ def _once(dry_run: bool) -> list[Change]:
         drafts, pool, account = _drafts()
         changes = [_saved(draft) for draft in drafts]
         changes += _save_numbers(numbers, pool, account)
+        strange = [told for draft in drafts if isinstance(draft.row, Bridge) for told in of_bridge(draft.row)]
+        if strange:
+            raise Refused(strange)  # which undoes it all
         transaction.set_rollback(dry_run)
     return changes
 
@@ -140,11 +147,16 @@ def _saved(draft: Draft) -> Change:
 
 
 def _save_numbers(wanted: Sequence[str], pool: Pool, account: VendorAccount) -> list[Change]:
-    """The numbers of SMS_NUMBERS, and those that are no longer among them. Without SMS_NUMBERS all stay as they are."""
+    """The numbers of SMS_NUMBERS, and those that are no longer among them. Without SMS_NUMBERS all stay as they are.
+
+    So do those that were bought by `buy_numbers` or in the admin, and one-way senders: they never were among them.
+    """
     if not wanted:
         return [Change("numbers", "unchanged, as SMS_NUMBERS is empty")]
     changes = [_save_number(e164, pool, account) for e164 in wanted]
-    for number in Number.objects.filter(pool=pool, account=account, active=True).exclude(e164__in=wanted):
+    bought = NumberOrder.objects.filter(account=account, action=NumberOrder.Action.BUY, state=NumberOrder.State.DONE)
+    others = Number.objects.filter(pool=pool, account=account, active=True, one_way=False).exclude(e164__in=wanted)
+    for number in others.exclude(e164__in=bought.values("e164")):
         number.active = False
         number.save(update_fields=["active"])
         changes.append(Change(f"number {mask(number.e164)}", "no longer active, as it is not in SMS_NUMBERS"))
@@ -152,6 +164,19 @@ def _save_numbers(wanted: Sequence[str], pool: Pool, account: VendorAccount) -> 
 
 
 def _save_number(e164: str, pool: Pool, account: VendorAccount) -> Change:
-    draft = Draft(f"number {mask(e164)}", Number.objects.filter(e164=e164).first() or Number(e164=e164))
+    row = Number.objects.filter(e164=e164).first() or Number(e164=e164)
+    if row.released_at is not None:
+        return Change(f"number {mask(e164)}", "left alone, as it was given back: remove it from SMS_NUMBERS")
+    if NumberOrder.objects.filter(e164=e164, state__in=OPEN).exists():
+        return Change(f"number {mask(e164)}", "left alone, as an order for it is open: see the number orders")
+    if row.rests_for and not row.active and row.account_id == account.pk:
+        why = Number.Rest(row.rests_for).label
+        return Change(
+            f"number {mask(e164)}", f"left alone, as it rests: {why}. `manage.py sync_numbers`, or activate it"
+        )
+    draft = Draft(f"number {mask(e164)}", row)
     draft.set(account=account, pool=pool, active=True)
+    row.rests_for = ""
+    if refused := _told(validation.problems_of(row), draft.what, {}, Variables()):
+        raise Refused(refused)
     return _saved(draft)

@@ -8,7 +8,6 @@ a state only rises: sent < undelivered < delivered. What an operator closed stay
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,13 +15,26 @@ from django.db import IntegrityError, transaction
 
 from notifier import trail
 from notifier.sql import Ids, Rows, fetch, run, uuid_of
-from smsbridge.services import consent, counting, history, withdrawing
+from smsbridge.services import (
+    consent,
+    counting,
+    history,
+    matching,
+    money,
+    notices,
+    part_notes,
+    phone_proofs,
+    withdrawing,
+)
 from smsbridge.services.accounts import LiveAccount
+from smsbridge.services.matching import Told
+from smsbridge.services.phone_proofs import News
 from smsbridge.vendors.base import DeliveryReceipt, ErrorKind, ReceiptState
 
 log = logging.getLogger(__name__)
 
-Told = tuple[uuid.UUID, DeliveryReceipt]
+#: by what a text moves, other than by a receipt
+LOOK_UP = "look-up"
 
 _SMS = "smsbridge_outboundsms"
 _MOST_PRICE = Decimal(99_999)
@@ -69,7 +81,8 @@ def settle(account: LiveAccount, receipts: Sequence[DeliveryReceipt]) -> int:
 
 def _settle(account: LiveAccount, receipts: Sequence[DeliveryReceipt]) -> int:
     with transaction.atomic():
-        moved = len(take_over(account, _matched(account, receipts)))
+        found = matching.matched(account, receipts)
+        moved = len(take_over(account, found.told)) + _hear_of_parts(account, found.further)
         counting.receipts(account.slug, len(receipts), moved)
         return moved
 
@@ -84,12 +97,16 @@ def take_over(account: LiveAccount, told: Sequence[Told], by: str = "receipt") -
     if not told:
         return []
     best = _best(told)
-    moved = _move(best, by)
+    moved, news = _move(account, best, by)
     counting.settled(account.slug, ((state, best[id_].error) for id_, state in moved.items()))
-    stay = [id_ for id_ in best if id_ not in moved]
-    _add(account, [(id_, receipt) for id_, receipt in told if id_ in stay])
-    withdrawing.introduce_again([id_ for id_, state in moved.items() if state == "undelivered"])
+    rest = [(id_, receipt) for id_, receipt in told if id_ not in moved or receipt is not best[id_]]
+    _add(account, [(id_, receipt) for id_, receipt in rest if not _is_guess(receipt, by)])
+    lost = [id_ for id_, state in moved.items() if state == "undelivered"]
+    withdrawing.introduce_again(lost)
+    # An operator may send it again: for that.
+    notices.in_words([id_ for id_ in lost if (error := best[id_].error) is not None and error.about_media])
     _remember_opt_outs(account, told)
+    phone_proofs.reported(account, news)
     return list(moved)
 
 
@@ -109,27 +126,62 @@ _COLUMNS = {
     "code": "text",
     "reason": "text",
     "price": "numeric",
+    "currency": "text",
+    "segments": "smallint",
+    "guessed": "boolean",
     "entry": "text",
 }
 
 
-def _move(best: dict[uuid.UUID, DeliveryReceipt], by: str) -> dict[uuid.UUID, str]:
-    """The texts that moved, each with its new state."""
+def _is_guess(receipt: DeliveryReceipt, by: str) -> bool:
+    """Whether it is about this text only by its words: of a look-up at a vendor that keeps no reference of ours."""
+    return by == LOOK_UP and not receipt.reference
+
+
+def _price(account: LiveAccount) -> str:
+    """SQL that keeps the first whole price that was told, with its currency.
+
+    A receipt of one segment tells that one's price; all of a text cost the same.
+    """
+    times = f" * {_SMS}.segments" if account.vendor.part_receipts else ""
+    return (
+        f"price = coalesce({_SMS}.price, new.price{times}), currency = case when {_SMS}.price is null"
+        f" and new.price is not null then new.currency else {_SMS}.currency end,"
+        f" segments = coalesce(new.segments, {_SMS}.segments)"
+    )
+
+
+def _reason(account: LiveAccount) -> str:
+    return part_notes.KEPT if account.vendor.part_receipts else "reason = new.reason"
+
+
+#: a guess moves only what nobody has heard of since
+_STILL_UNKNOWN = f"{_SMS}.state = 'uncertain' and coalesce({_SMS}.vendor_id, new.vendor_id) = new.vendor_id"
+
+
+def _move(
+    account: LiveAccount, best: dict[uuid.UUID, DeliveryReceipt], by: str
+) -> tuple[dict[uuid.UUID, str], list[News]]:
+    """The texts that moved, each with its new state, and what that may prove of their phones."""
     rows = fetch(
         f"update {_SMS} set state = new.state, settled_at = {{now}}, sent_at = coalesce({_SMS}.sent_at, {{now}}),"
-        f" vendor_id = coalesce({_SMS}.vendor_id, new.vendor_id), price = coalesce({_SMS}.price, new.price),"
-        " code = new.code, reason = new.reason,"
+        f" vendor_id = coalesce({_SMS}.vendor_id, new.vendor_id),"
+        f" vendor_id_guessed = {_SMS}.vendor_id_guessed or (new.guessed and {_SMS}.vendor_id is null),"
+        f" {_price(account)}, code = new.code, {_reason(account)},"
         f" log = case when {_SMS}.state in ('sending', 'sent', 'undelivered') then log"
         f"   else {history.appended('new.entry')} end"
         f" from {{rows:new}} where {_SMS}.id = new.id and ({_FORWARD})"
-        f" returning {_SMS}.id, {_SMS}.state, {_SMS}.trace",
-        new=Rows(_COLUMNS, [_row(id_, receipt) for id_, receipt in best.items()]),
+        f" and (not new.guessed or {_STILL_UNKNOWN})"
+        f" returning {_SMS}.id, {_SMS}.state, {_SMS}.trace, {_SMS}.phone,"
+        f" {phone_proofs.USE_FOR_NEWS.format(phone=f'{_SMS}.phone')}",
+        new=Rows(_COLUMNS, [_row(account, id_, receipt, by) for id_, receipt in best.items()]),
     )
     trail.note_by("state", by, [(row[1], trail.name(row[2], uuid_of(row[0]).hex)) for row in rows])
-    return {uuid_of(id_): state for id_, state, _ in rows}
+    news = [News(uuid_of(id_), phone, state, best[uuid_of(id_)], use or 0) for id_, state, _, phone, use in rows]
+    return {uuid_of(id_): state for id_, state, *_ in rows}, news
 
 
-def _row(id_: uuid.UUID, receipt: DeliveryReceipt) -> tuple[Any, ...]:
+def _row(account: LiveAccount, id_: uuid.UUID, receipt: DeliveryReceipt, by: str) -> tuple[Any, ...]:
     state, error = STATES[receipt.state], receipt.error
     return (
         id_,
@@ -137,30 +189,43 @@ def _row(id_: uuid.UUID, receipt: DeliveryReceipt) -> tuple[Any, ...]:
         receipt.vendor_id or None,
         error.code[:40] if error else "",
         error.text if error and state == "undelivered" else "",
-        _price(receipt),
+        *money.told(account, receipt.price, receipt.currency),
+        money.parts(receipt.segments),
+        _is_guess(receipt, by),
         history.entry(state, "The vendor told so."),
     )
 
 
-def _price(receipt: DeliveryReceipt) -> float | None:
-    """A price that the column cannot hold must not cost us the state."""
-    return float(receipt.price) if receipt.price is not None and receipt.price < _MOST_PRICE else None
-
-
 def _add(account: LiveAccount, told: Sequence[Told]) -> None:
     """What a receipt that moves nothing still tells: the price, and the id of a text that was closed without one."""
-    rows = [(id_, one.vendor_id or None, _price(one)) for id_, one in told if one.vendor_id or one.price is not None]
+    rows = [
+        (id_, one.vendor_id or None, *money.told(account, one.price, one.currency), money.parts(one.segments))
+        for id_, one in told
+        if one.vendor_id or one.price is not None
+    ]
     if rows:
+        columns = {name: _COLUMNS[name] for name in ("id", "vendor_id", "price", "currency", "segments")}
         run(
-            f"update {_SMS} set price = coalesce({_SMS}.price, new.price),"
+            f"update {_SMS} set {_price(account)},"
             f" vendor_id = coalesce({_SMS}.vendor_id, new.vendor_id)"
             f" from {{rows:new}} where {_SMS}.id = new.id and {_SMS}.account_id = %(account)s"
             f" and {_SMS}.state in ('sent', 'delivered', 'undelivered', 'closed')"
             f" and ({_SMS}.price is null and new.price is not null"
             f"  or {_SMS}.vendor_id is null and new.vendor_id is not null)",
             account=account.id,
-            new=Rows({"id": "uuid", "vendor_id": "text", "price": "numeric"}, rows),
+            new=Rows(columns, rows),
         )
+
+
+def _hear_of_parts(account: LiveAccount, told: Sequence[Told]) -> int:
+    """What is said of texts under another id than theirs moves none, but tells of phones; how much of it is news."""
+    _remember_opt_outs(account, told)
+    failed = {id_: receipt for id_, receipt in told if STATES[receipt.state] == "undelivered"}
+    if not failed or not account.vendor.part_receipts:
+        return 0
+    phones = part_notes.missing(failed)
+    phone_proofs.reported(account, [News(id_, phone, "undelivered", failed[id_], 0) for id_, phone in phones.items()])
+    return len(phones)
 
 
 def _remember_opt_outs(account: LiveAccount, told: Sequence[Told]) -> None:
@@ -172,54 +237,3 @@ def _remember_opt_outs(account: LiveAccount, told: Sequence[Told]) -> None:
     if errors:
         rows = fetch(f"select id, phone from {_SMS} where id {{in:ids}}", ids=Ids("uuid", sorted(errors)))
         consent.refused((phone, account, errors[uuid_of(id_)]) for id_, phone in rows)
-
-
-def _matched(account: LiveAccount, receipts: Sequence[DeliveryReceipt]) -> list[Told]:
-    """Each receipt with the account's text that it is about; those about none of them are left out.
-
-    An id that the text has already is not told again.
-    """
-    known = _by_vendor_id(account, {receipt.vendor_id for receipt in receipts if receipt.vendor_id})
-    strange = {id_ for receipt in receipts if receipt.vendor_id not in known and (id_ := _reference(receipt))}
-    ours = _by_reference(account, strange)
-    told, stored = [], set(known)
-    for receipt in receipts:
-        id_ = known.get(receipt.vendor_id)
-        if id_ is None and (reference := _reference(receipt)) in ours:
-            id_ = reference
-        if id_ is not None:
-            told.append((id_, replace(receipt, vendor_id="") if receipt.vendor_id in stored else receipt))
-            if receipt.vendor_id:
-                known[receipt.vendor_id] = id_
-    return told
-
-
-def _by_vendor_id(account: LiveAccount, vendor_ids: set[str]) -> dict[str, uuid.UUID]:
-    if not vendor_ids:
-        return {}
-    rows = fetch(
-        f"select vendor_id, id from {_SMS} where account_id = %(account)s and vendor_id {{in:ids}}",
-        account=account.id,
-        ids=Ids("text", sorted(vendor_ids)),
-    )
-    return {vendor_id: uuid_of(id_) for vendor_id, id_ in rows}
-
-
-def _by_reference(account: LiveAccount, references: set[uuid.UUID]) -> set[uuid.UUID]:
-    """Those that are texts of the account of which it is not known yet how the vendor names them."""
-    if not references:
-        return set()
-    rows = fetch(
-        f"select id from {_SMS} where account_id = %(account)s and id {{in:ids}} and vendor_id is null",
-        account=account.id,
-        ids=Ids("uuid", sorted(references)),
-    )
-    return {uuid_of(id_) for (id_,) in rows}
-
-
-def _reference(receipt: DeliveryReceipt) -> uuid.UUID | None:
-    """Our own id, as the vendor echoes it."""
-    try:
-        return uuid.UUID(receipt.reference) if len(receipt.reference) == 32 else None
-    except ValueError:
-        return None

@@ -1,5 +1,6 @@
 """What is wrong with an account, a number or a bridge, said before it is saved: the admin and `setup` both ask here."""
 
+from datetime import timedelta
 from typing import Any
 
 import phonenumbers
@@ -7,31 +8,37 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.db.models import Model
 
 from notifier.models import ChatApp, Hook
-from notifier.platforms.base import Can
 from notifier.services.hooks import platform_of
 from notifier.services.validation import Problems, adapter_problems, delay_problems, found, function_problems
-from smsbridge.models import Bridge, Number, VendorAccount
-from smsbridge.phones import to_e164
+from smsbridge.models import Bridge, Number, Pool, VendorAccount
+from smsbridge.segments import measure
+from smsbridge.services import organisations
 from smsbridge.services.accounts import vendor_of
 from smsbridge.services.courtesy_rules import courtesy_problems, patience_problems
+from smsbridge.services.number_rules import (
+    number_problems,
+    only_one_way,
+    platform_problems,
+    sender_countries_problems,
+)
 from smsbridge.templating import TemplateMistake, compile_template
 from smsbridge.vendors.registry import UnknownVendorError, vendor_class
 
 MOST_SEGMENTS = 10
-
-#: what replies do at the platform
-_REPLIES_NEED = (Can.POST_AS_USER, Can.MARK_READ)
+_SHORTEST_PATIENCE = timedelta(seconds=30)
 
 
 def problems_of(instance: Model) -> Problems:
-    """Everything wrong with a VendorAccount, Number or Bridge, saved or not, as sentences with remedies; {} when good.
+    """Everything wrong with an account, pool, number or bridge, saved or not, as sentences with remedies; {} when good.
 
     Keys are names of fields, or NON_FIELD_ERRORS. Rows of other models have no problems here. No network is used.
     """
     if isinstance(instance, VendorAccount):
         return account_problems(instance)
     if isinstance(instance, Number):
-        return number_problems(instance)
+        return found({"pool": organisations.of_number(instance)}) | number_problems(instance)
+    if isinstance(instance, Pool):
+        return pool_problems(instance)
     return bridge_problems(instance) if isinstance(instance, Bridge) else {}
 
 
@@ -42,22 +49,15 @@ def account_problems(account: VendorAccount) -> Problems:
     except UnknownVendorError as error:
         return {"vendor": [str(error)]}
     problems = adapter_problems(vendor.title, account.options, vendor.option_help, account.secrets, vendor.secret_help)
-    return problems or found({NON_FIELD_ERRORS: vendor_of(account).configured()})
-
-
-def number_problems(number: Number) -> Problems:
-    """Anything but a valid number in E.164 form."""
-    normal = to_e164(number.e164)
-    if normal is None:
-        return {"e164": ["This is no valid phone number: write it with its country code, like +12025550100."]}
-    return {} if normal == number.e164 else {"e164": [f"Write it in E.164 form: {normal}."]}
+    wrong = {NON_FIELD_ERRORS: vendor_of(account).configured(), "organisation": organisations.of_account(account)}
+    return problems or found(wrong)
 
 
 def bridge_problems(bridge: Bridge) -> Problems:
     """Templates, functions, durations and limits that could not work, and a hook that does not serve."""
     problems = {
         "hook": _hook_problems(bridge),
-        "pool": _pool_problems(bridge),
+        "pool": _pool_problems(bridge) or organisations.of_bridge(bridge),
         "template": template_problems(bridge.template) if bridge.template.strip() else [_EMPTY],
         "introduction": template_problems(bridge.introduction),
         "introduction_function": _optional_function_problems(bridge.introduction_function),
@@ -65,8 +65,12 @@ def bridge_problems(bridge: Bridge) -> Problems:
         "max_age": delay_problems(bridge.max_age) or patience_problems(bridge),
         "max_segments": _segments_problems(bridge.max_segments),
         "region": _region_problems(bridge.region),
+        "failover_after": _failover_problems(bridge.failover_after),
+        "before_sending": _optional_function_problems(bridge.before_sending),
+        "after_receiving": _optional_function_problems(bridge.after_receiving),
         **courtesy_problems(bridge),
     }
+    problems["countries"] = problems["countries"] or sender_countries_problems(bridge)
     return found(problems)
 
 
@@ -82,25 +86,22 @@ def template_problems(source: str) -> list[str]:
     return []
 
 
-def _optional_function_problems(path: str) -> list[str]:
-    return function_problems(path) if path else []
+def _optional_function_problems(path: Any) -> list[str]:
+    """Of a row that is not saved yet, a field that was not set holds the database's default instead of a text."""
+    return function_problems(path) if path and isinstance(path, str) else []
 
 
 def _hook_problems(bridge: Bridge) -> list[str]:
     try:
         hook = bridge.hook
-        platform = platform_of(hook.chat_app)
+        platform_of(hook.chat_app)
     except (Hook.DoesNotExist, ChatApp.DoesNotExist):
         return []  # that a field is empty is said elsewhere
     except LookupError as error:
         return [str(error)]
     if hook.kind != Hook.Kind.RECEIPTS:
         return ["A bridge needs a hook of the kind receipts: only that tells who has not read a message."]
-    return [
-        f"{platform.title} cannot {can.value}, which replies by SMS need: choose a hook of another platform."
-        for can in _REPLIES_NEED
-        if can not in platform.can
-    ]
+    return [] if only_one_way(bridge) else platform_problems(hook)
 
 
 def _pool_problems(bridge: Bridge) -> list[str]:
@@ -117,6 +118,20 @@ def _pool_problems(bridge: Bridge) -> list[str]:
         return []
     why = f"The bridge {other.name} of the same chat app has another pool: they would take numbers from each other."
     return [f"{why} Choose {other.pool.name}, and put the numbers into it."]
+
+
+def _failover_problems(after: timedelta | None) -> list[str]:
+    if problems := delay_problems(after):
+        return problems
+    why = "a vendor that wants a moment's rest would move everybody to other numbers"
+    return [f"Must be at least 30 seconds: {why}."] if after is not None and after < _SHORTEST_PATIENCE else []
+
+
+def pool_problems(pool: Pool) -> Problems:
+    """What closes each text that cannot be answered is never cut, so it must be short."""
+    segments = measure(pool.one_way_end.strip()).count
+    why = f"Takes {segments} segments, which each text that cannot be answered would cost beside its own words"
+    return found({"one_way_end": [f"{why}: shorten it to one."] if segments > 1 else []})
 
 
 def _segments_problems(most: Any) -> list[str]:

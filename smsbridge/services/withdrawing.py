@@ -34,12 +34,17 @@ STALE = (
     "    and d.user_id = n.user_id and d.left_at >= m.sent_at)))"
 )
 
-#: its number stands for something else by now, or is not to be used any more; an answer about no conversation has none
+#: its number stands for something else by now, or is not to be used any more; an answer about no conversation has none,
+#: and what cannot be answered comes from a number that stands for nothing
 UNLINKED = (
-    f"{_SMS}.conversation_id is not null and (select l.id from smsbridge_lease l"
+    f"{_SMS}.conversation_id is not null and case when {_SMS}.answerable then (select l.id from smsbridge_lease l"
     "  join smsbridge_number n on n.id = l.number_id join smsbridge_bridge b on b.pool_id = n.pool_id"
-    f" where l.phone = {_SMS}.phone and l.number_id = {_SMS}.number_id and n.active and b.id = {_SMS}.bridge_id"
-    f"  and l.conversation_id = {_SMS}.conversation_id and l.user_id = {_SMS}.user_id) is null"
+    f" where l.phone = {_SMS}.phone and l.number_id = {_SMS}.number_id and l.left_at is null"
+    "  and n.active and not n.one_way"
+    f"  and b.id = {_SMS}.bridge_id"
+    f"  and l.conversation_id = {_SMS}.conversation_id and l.user_id = {_SMS}.user_id)"
+    " else (select n.id from smsbridge_number n join smsbridge_bridge b on b.pool_id = n.pool_id"
+    f" where n.id = {_SMS}.number_id and n.active and n.one_way and b.one_way and b.id = {_SMS}.bridge_id) end is null"
 )
 
 # Its own due time while it was never tried: `next_at` moves on with each look, and a busy conversation would starve it.
@@ -79,6 +84,10 @@ TOO_OLD = (
     f" where oldest.bridge_id = coalesce({_SMS}.bridge_id, 0) and {_SMS}.due_at < oldest.due_at)"
 )
 
+#: what goes along can soon not be fetched any more: the vendor does so when it sends
+MEDIA_GONE = f"{_SMS}.media_until is not null and {_SMS}.media_until < {{now+fetched_in}}"
+FETCHED_IN = 120.0
+
 _PAUSED_SECONDS = 15.0
 _UNDRAINED_SECONDS = 0.05
 _IS_PAUSED = "paused"
@@ -94,7 +103,8 @@ def sort_out(ids: Sequence[uuid.UUID], facts: Mapping[str, Any]) -> None:
         f"select id, case when {OPTED_OUT} then 'The phone opted out.'"
         f" when {STALE} then 'A message in it was read, edited, deleted or left behind.'"
         f" when {TOO_OLD} then 'It could not be sent in time.'"
-        f" when {UNLINKED} then 'Its number no longer stands for this conversation.' else '' end, {PAUSED}"
+        f" when {UNLINKED} then 'Its number no longer stands for this conversation.'"
+        f" when {MEDIA_GONE} then 'Its pictures can no longer be fetched.' else '' end, {PAUSED}"
         f" from {_SMS} where id {{in:ids}} and state = 'ready'",
         ids=Ids("uuid", ids),
         **facts,

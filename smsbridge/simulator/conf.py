@@ -58,9 +58,57 @@ def fake_inbound_url() -> str:
     return str(_get("SIMULATOR_FAKE_INBOUND_URL", ""))
 
 
+def smsapi_inbound_url() -> str:
+    """Where texts to a number at SMSAPI go, as its panel would hold it, with the key; empty: nowhere."""
+    return str(_get("SIMULATOR_SMSAPI_INBOUND_URL", ""))
+
+
+def bandwidth_url(kind: str) -> str:
+    """Where the application at Bandwidth has its `inbound` texts and its receipts (`status`) go; empty: nowhere."""
+    base = str(_get("SIMULATOR_BANDWIDTH_URL", ""))
+    return f"{base}/{kind}/" if base else ""
+
+
+def bandwidth_application_id() -> str:
+    return str(_get("SIMULATOR_BANDWIDTH_APPLICATION_ID", ""))
+
+
+def bandwidth_callback_user() -> str:
+    return str(_get("SIMULATOR_BANDWIDTH_CALLBACK_USER", "")).split(",")[0].strip()
+
+
+def bandwidth_callback_password() -> str:
+    """Of several, separated by commas during a change, the first one is used."""
+    return str(_get("SIMULATOR_BANDWIDTH_CALLBACK_PASSWORD", "")).split(",")[0].strip()
+
+
+def twilio_account_sid() -> str:
+    """The one account at the pretend Twilio."""
+    return str(_get("SIMULATOR_TWILIO_ACCOUNT_SID", "") or f"AC{'0' * 32}")
+
+
+def twilio_auth_token() -> str:
+    """Lets callers in, and signs; of several, separated by commas during a change, the first one."""
+    return str(_get("SIMULATOR_TWILIO_AUTH_TOKEN", "") or "twilio-auth-token").split(",")[0].strip()
+
+
 def vonage_signature_secret() -> str:
     """Signs what the Vonage door sends; empty: unsigned, as a new Vonage account is."""
     return str(_get("SIMULATOR_VONAGE_SIGNATURE_SECRET", "")).split(",")[0].strip()
+
+
+def vonage_api_key() -> str:
+    return str(_get("SIMULATOR_VONAGE_API_KEY", ""))
+
+
+def vonage_application_id() -> str:
+    """The one application of the pretend account; its numbers' texts are pushed by the Messages API."""
+    return str(_get("SIMULATOR_VONAGE_APPLICATION_ID", ""))
+
+
+def vonage_messages_inbound_url() -> str:
+    """The inbound URL of that application; empty: it has none."""
+    return str(_get("SIMULATOR_VONAGE_MESSAGES_INBOUND_URL", ""))
 
 
 def vonage_inbound_method() -> str:

@@ -19,8 +19,7 @@ from smsbridge.simulator.models import Delivery, Text, Webhook
 LIMITS = {
     Delivery.Kind.HANDSHAKE: 1.0,
     Delivery.Kind.EVENT: 1.0,
-    Delivery.Kind.FAKE: 5.0,
-    Delivery.Kind.VONAGE: 5.0,
+    Delivery.Kind.SMS: 5.0,
 }
 MAX_ANSWER = 65536
 

@@ -1,4 +1,4 @@
-"""The pretend SMS vendor's API under `/simulator/fake`: texts, and the numbers with their inbound URLs.
+"""The pretend SMS vendor's API under `/simulator/fake`: its texts; numbers are in `fake_shop`.
 
 A text asks for its outcome: `error<digits>` is refused with that code, `error20429` is throttled,
 `autorespond` has the phone answer by itself.
@@ -16,7 +16,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from smsbridge.simulator import conf, faults, phones
-from smsbridge.simulator.models import Number, Text
+from smsbridge.simulator.models import Text
 from smsbridge.simulator.pump import pump
 from smsbridge.simulator.wire import cleaned
 
@@ -91,34 +91,14 @@ class Messages(FakeVendorView):
             phone=phone,
             text=text,
             reference=str(content.get("reference") or ""),
-            dialect=Number.Dialect.FAKE,
+            vendor="fake",
             status_url=str(content.get("status_url") or ""),
         )
         return JsonResponse({"id": row.uid, "segments": row.segments}, status=202)
 
 
-class Numbers(FakeVendorView):
-    def get(self, request: HttpRequest) -> HttpResponse:
-        rows = Number.objects.order_by("e164")
-        return JsonResponse({"numbers": [shown(row) for row in rows]})
-
-
-class OneNumber(FakeVendorView):
-    def put(self, request: HttpRequest, number: str) -> HttpResponse:
-        url = read_object(request).get("inbound_url")
-        if not isinstance(url, str):
-            raise RefusedError("21603", "The inbound_url is missing.")
-        fields = {"inbound_url": url, "dialect": Number.Dialect.FAKE}
-        row, _ = Number.objects.update_or_create(e164=phones.e164(number), defaults=fields)
-        return JsonResponse(shown(row))
-
-
 def listed(row: Text) -> dict[str, str]:
     return {"id": row.uid, "reference": row.reference, "status": row.status, "code": ""}
-
-
-def shown(row: Number) -> dict[str, str]:
-    return {"number": row.e164, "inbound_url": row.inbound_url}
 
 
 def read_object(request: HttpRequest) -> dict[str, Any]:

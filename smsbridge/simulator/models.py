@@ -129,16 +129,30 @@ class Webhook(Row):
     created_at = models.DateTimeField(default=timezone.now)
 
 
+class Service(Row):
+    """A messaging service at the pretend vendor."""
+
+    uid = models.UUIDField(unique=True, default=uuid4, editable=False)
+    name = models.TextField()
+    inbound_url = models.TextField(blank=True)
+    status_url = models.TextField(blank=True)
+
+
+class NumberOrder(Row):
+    """A number that is being bought at the pretend vendor; `asked` counts how often somebody wanted to know."""
+
+    uid = models.UUIDField(unique=True, default=uuid4, editable=False)
+    e164 = models.CharField(max_length=16)
+    asked = models.PositiveSmallIntegerField(default=0)
+
+
 class Number(Row):
     """A number at the pretend vendor. `dialect` says how its inbound texts are written to `inbound_url`."""
 
-    class Dialect(models.TextChoices):
-        FAKE = "fake"
-        VONAGE = "vonage"
-
     e164 = models.CharField(max_length=16, primary_key=True)
     inbound_url = models.TextField(blank=True)
-    dialect = models.CharField(max_length=8, choices=Dialect, default=Dialect.FAKE)
+    dialect = models.CharField(max_length=20, default="fake")  # a key of `dialects`
+    service = models.ForeignKey(Service, models.SET_NULL, null=True, related_name="numbers")
 
 
 class Phone(Row):
@@ -163,6 +177,7 @@ class Text(Row):
     at = models.DateTimeField(default=timezone.now)
     segments = models.PositiveSmallIntegerField(default=1)
     status = models.CharField(max_length=16, choices=Status)
+    media = models.JSONField(default=list)
 
 
 class Delivery(Row):
@@ -175,11 +190,11 @@ class Delivery(Row):
     class Kind(models.TextChoices):
         HANDSHAKE = "handshake"
         EVENT = "event"
-        FAKE = "fake"
-        VONAGE = "vonage"
+        SMS = "sms"  # a text or a receipt, by a vendor: `dialect` says which
 
     lane = models.TextField()
     kind = models.CharField(max_length=16, choices=Kind)
+    dialect = models.CharField(max_length=20, blank=True)
     method = models.CharField(max_length=8, default="POST")
     url = models.TextField()
     content_type = models.TextField(blank=True)

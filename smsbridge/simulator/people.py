@@ -15,8 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from smsbridge.simulator import conversations, drafts, faults, messages, phones, state, users
+from smsbridge.simulator.dialects import DIALECTS
 from smsbridge.simulator.errors import LayerError
-from smsbridge.simulator.models import Conversation, Identity, Message, Phone, Receipt, User
+from smsbridge.simulator.models import Conversation, Identity, Message, Number, Phone, Receipt, User
 from smsbridge.simulator.pump import pump
 from smsbridge.simulator.wire import cleaned, parse_id
 
@@ -61,6 +62,20 @@ class People(PeopleView):
             if phone:
                 Phone.objects.update_or_create(e164=phone, defaults={"owner": name})
         return JsonResponse({"user_id": user, "name": name, "phone": phone}, status=201)
+
+
+class Numbers(PeopleView):
+    """{"vendor", "number"}: the account at a pretend vendor owns a number, as if it had bought it."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        content = read(request)
+        vendor = text_of(content, "vendor")
+        if vendor not in DIALECTS:
+            raise BadInputError(f"The simulator imitates no vendor {vendor}: use one of {', '.join(DIALECTS)}.")
+        row, _ = Number.objects.get_or_create(e164=phones.e164(content.get("number")), defaults={"dialect": vendor})
+        if row.dialect != vendor:
+            Number.objects.filter(pk=row.pk).update(dialect=vendor, inbound_url="")
+        return JsonResponse({"number": row.e164})
 
 
 class Conversations(PeopleView):

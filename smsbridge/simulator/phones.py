@@ -1,16 +1,13 @@
 """The pretend phones: texts they receive from a vendor's number, texts their owners send back, and who is told."""
 
-import json
 import re
-from urllib.parse import urlsplit
-from uuid import uuid4
+from collections.abc import Sequence
 
 from django.db import transaction
-from django.utils import timezone
 
-from smsbridge.simulator import conf, queue, segments, vonage_wire
-from smsbridge.simulator.models import Delivery, Number, Phone, Text
-from smsbridge.simulator.wire import date
+from smsbridge.simulator import queue, segments
+from smsbridge.simulator.dialects import dialect
+from smsbridge.simulator.models import Number, Phone, Text
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 AUTO_ANSWER = "This is an automatic answer."
@@ -30,12 +27,17 @@ def e164(given: object) -> str:
 
 
 @transaction.atomic
-def receive(*, sender: str, phone: str, text: str, reference: str, dialect: Number.Dialect, status_url: str) -> Text:
-    """A text reaches a phone: it is shown there, its receipts go to `status_url`, and `autorespond` is obeyed."""
-    number, _ = Number.objects.get_or_create(e164=sender, defaults={"dialect": dialect})
+def receive(
+    *, sender: str, phone: str, text: str, reference: str, vendor: str, status_url: str, media: Sequence[str] = ()
+) -> Text:
+    """A text reaches a phone: it is shown there, its receipts go to `status_url`, and `autorespond` is obeyed.
+
+    `vendor` is the key of the dialect by which it came.
+    """
+    number, _ = Number.objects.get_or_create(e164=sender, defaults={"dialect": vendor})
     Phone.objects.get_or_create(e164=phone)
     row = Text.objects.create(
-        uid=f"fake-{uuid4()}" if dialect == Number.Dialect.FAKE else uuid4().hex[:16].upper(),
+        uid=dialect(vendor).uid(inbound=False),
         phone_id=phone,
         number=sender,
         received=True,
@@ -43,65 +45,36 @@ def receive(*, sender: str, phone: str, text: str, reference: str, dialect: Numb
         reference=reference,
         segments=segments.count(text),
         status=Text.Status.DELIVERED,
+        media=list(media),
     )
     if status_url:
-        writer = fake_receipts if dialect == Number.Dialect.FAKE else vonage_wire.receipts
-        queue.put(*writer(row, status_url))
+        queue.put(*dialect(vendor).receipts(row, status_url))
     if "autorespond" in text:
         _send(number, phone, AUTO_ANSWER)
     return row
 
 
 @transaction.atomic
-def answer(*, phone: str, number: str, text: str) -> Text:
+def answer(*, phone: str, number: str, text: str, media: Sequence[str] = ()) -> Text:
     """The person at the phone texts a number; a number nobody knows takes it nowhere, and it is shown as lost."""
     Phone.objects.get_or_create(e164=phone)
     known, _ = Number.objects.get_or_create(e164=number)
-    return _send(known, phone, text)
+    return _send(known, phone, text, media)
 
 
-def _send(number: Number, phone: str, text: str) -> Text:
-    fake = number.dialect == Number.Dialect.FAKE
-    url = number.inbound_url or (conf.fake_inbound_url() if fake else "")
+def _send(number: Number, phone: str, text: str, media: Sequence[str] = ()) -> Text:
+    vendor = dialect(number.dialect)
+    url = number.inbound_url or vendor.default_inbound_url()
     row = Text.objects.create(
-        uid=f"fake-in-{uuid4()}" if fake else uuid4().hex[:16].upper(),
+        uid=vendor.uid(inbound=True),
         phone_id=phone,
         number=number.e164,
         received=False,
         text=text,
         segments=segments.count(text),
         status=Text.Status.WAITING if url else Text.Status.LOST,
+        media=list(media),
     )
     if url:
-        queue.put(fake_inbound(row, url) if fake else vonage_wire.inbound(row, url))
+        queue.put(*vendor.inbound(row, url))
     return row
-
-
-def fake_inbound(row: Text, url: str) -> Delivery:
-    content = {"id": row.uid, "from": row.phone_id, "to": row.number, "text": row.text, "at": date(row.at)}
-    return _fake_call(row, url, content)
-
-
-def fake_receipts(row: Text, url: str) -> list[Delivery]:
-    return [
-        _fake_call(row, url, {"id": row.uid, "reference": row.reference, "status": status, "code": ""})
-        for status in ("sent", "delivered")
-    ]
-
-
-def _fake_call(row: Text, url: str, content: dict[str, str]) -> Delivery:
-    return Delivery(
-        kind=Delivery.Kind.FAKE,
-        lane=lane(url),
-        url=url,
-        content_type="application/json",
-        body=json.dumps(content, ensure_ascii=conf.escape_non_ascii()),
-        text=row,
-        due_at=timezone.now(),
-    )
-
-
-def lane(url: str) -> str:
-    """One lane for each URL path, so that texts do not wait behind receipts."""
-    target = urlsplit(url)
-    return f"{target.scheme}://{target.netloc}{target.path}"

@@ -2,9 +2,9 @@
 
 import hashlib
 import hmac
-import time
 
 from smsbridge.simulator import conf
+from smsbridge.simulator.dialects import dialect
 from smsbridge.simulator.models import Delivery
 
 USER_AGENT = "layer-webhooks/1.0"
@@ -21,8 +21,8 @@ def headers(row: Delivery, body: bytes) -> dict[str, str]:
             "layer-webhook-event-type": row.event_type,
             "layer-webhook-signature": layer_signature(row.webhook.secret, body),
         }
-    if row.kind == Delivery.Kind.FAKE:
-        return {"content-type": row.content_type, "x-fake-signature": fake_signature(body, int(time.time()))}
+    if row.kind == Delivery.Kind.SMS:
+        return dialect(row.dialect).headers(row, body)
     if row.kind == Delivery.Kind.HANDSHAKE:
         return {"user-agent": USER_AGENT}
     return {"content-type": row.content_type} if row.content_type else {}

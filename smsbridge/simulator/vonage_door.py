@@ -1,6 +1,6 @@
-"""Vonage's SMS and number APIs under `/simulator/vonage`, so that the same phones serve a program set up for Vonage.
+"""Vonage's SMS API under `/simulator/vonage`, so that the same phones serve a program set up for Vonage.
 
-Any key and secret are taken. Texts ask for outcomes as at the fake vendor; `error20429` is Vonage's status 1.
+Any key, secret and token are taken. Texts ask for outcomes as at the fake vendor; `error20429` is Vonage's status 1.
 """
 
 import re
@@ -12,19 +12,18 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from smsbridge.simulator import phones, vonage_wire
-from smsbridge.simulator.models import Number
 from smsbridge.simulator.pump import pump
 from smsbridge.simulator.wire import cleaned
 
-_WANTED_ERROR = re.compile(r"error(\d{1,9})")
+WANTED_ERROR = re.compile(r"error(\d{1,9})")
 
 
 @method_decorator(csrf_exempt, name="dispatch")
 class VonageView(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         pump.start()
-        basic = request.headers.get("Authorization", "").lower().startswith("basic ")
-        if not basic and "api_key" not in request.POST and "api_key" not in request.GET:
+        scheme = request.headers.get("Authorization", "").partition(" ")[0].lower()
+        if scheme not in ("basic", "bearer") and "api_key" not in request.POST and "api_key" not in request.GET:
             return HttpResponse("Unauthorized", status=401)
         return super().dispatch(request, *args, **kwargs)
 
@@ -36,7 +35,7 @@ class SendSms(VonageView):
         missing = next((name for name in ("from", "to", "text") if not given.get(name)), None)
         if missing:
             return refused("2", f"Missing {missing} param")
-        if wanted := _WANTED_ERROR.search(given["text"]):
+        if wanted := WANTED_ERROR.search(given["text"]):
             return throttled() if wanted[1] == "20429" else refused(wanted[1], "The text asked for this outcome")
         try:
             sender, phone = phones.e164(given["from"]), phones.e164(given["to"])
@@ -48,7 +47,7 @@ class SendSms(VonageView):
             phone=phone,
             text=given["text"],
             reference=given.get("client-ref", ""),
-            dialect=Number.Dialect.VONAGE,
+            vendor="vonage",
             status_url=given.get("callback", "") if wants_receipt else "",
         )
         return result([accepted(part, phone, row.reference) for part in vonage_wire.part_ids(row)])
@@ -76,36 +75,3 @@ def throttled() -> HttpResponse:
 
 def result(messages: list[dict[str, str]]) -> HttpResponse:
     return JsonResponse({"message-count": str(len(messages)), "messages": messages})
-
-
-class OwnedNumbers(VonageView):
-    def get(self, request: HttpRequest) -> HttpResponse:
-        """A missing `numbers` key means none, as at Vonage."""
-        wanted = request.GET.get("pattern", "").lstrip("+")
-        rows = [row for row in Number.objects.order_by("e164") if wanted in row.e164]
-        size, index = _positive(request, "size", 10), _positive(request, "index", 1)
-        shown = [number(row) for row in rows[(index - 1) * size : index * size]]
-        return JsonResponse({"count": len(rows), "numbers": shown} if rows else {})
-
-
-def number(row: Number) -> dict[str, Any]:
-    shown = {"country": "US", "msisdn": row.e164.lstrip("+"), "type": "mobile-lvn", "features": ["SMS", "VOICE"]}
-    return shown | ({"moHttpUrl": row.inbound_url} if row.inbound_url else {})
-
-
-def _positive(request: HttpRequest, name: str, default: int) -> int:
-    given = request.GET.get(name, "")
-    return max(1, int(given[:6])) if given.isascii() and given.isdecimal() else default
-
-
-class UpdateNumber(VonageView):
-    def post(self, request: HttpRequest) -> HttpResponse:
-        """Replaces the number's settings; a number that we do not know is taken into the account."""
-        try:
-            e164 = phones.e164(request.POST.get("msisdn") or request.GET.get("msisdn"))
-        except phones.NumberFormatError:
-            return JsonResponse({"error-code": "420", "error-code-label": "method failed"}, status=420)
-        url = cleaned(request.POST.get("moHttpUrl") or request.GET.get("moHttpUrl") or "")
-        fields = {"inbound_url": url, "dialect": Number.Dialect.VONAGE}
-        Number.objects.update_or_create(e164=e164, defaults=fields)
-        return JsonResponse({"error-code": "200", "error-code-label": "success"})

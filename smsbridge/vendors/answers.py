@@ -51,6 +51,16 @@ def by_status(title: str, response: Response) -> Outcome:
     return uncertain(f"{title} answered {status}, which does not say whether it accepted the message")
 
 
+def says_not_done(status: int) -> bool:
+    """Whether a status says by its definition, whatever the body, that nothing was done."""
+    return status == 429 or status in _SETTINGS
+
+
+def contradicts(title: str, status: int, vendor_id: str) -> Outcome:
+    """What an answer comes to that is no success and yet names a message: that one may be on its way."""
+    return uncertain(f"{title} answered {status} and yet with an id for a message", vendor_id)
+
+
 def uncertain(reason: str, vendor_id: str | None = None, error: ErrorInfo | None = None) -> Outcome:
     """An outcome that only a receipt, a look-up or an operator can settle."""
     return Outcome(kind=OutcomeKind.UNCERTAIN, vendor_id=vendor_id, error=error, reason=reason)

@@ -2,11 +2,20 @@
 
 Its contract, JSON throughout, `Authorization: Bearer <token>` on everything that we send:
 
-    POST {url}/messages {"from", "to", "text", "reference", "status_url"} -> 202 {"id", "segments"}
+    POST {url}/messages {"from", "to", "text", "media", "reference", "status_url"} -> 202 {"id", "segments"}
         400 {"error": {"code", "message"}}; a text that holds `error30007` is refused with that code
     GET {url}/messages?reference=<ours> -> 200 {"messages": [{"id", "reference", "status", "code"}]}, empty for none
     GET {url}/numbers -> 200 {"numbers": [{"number", "inbound_url"}]}
     PUT {url}/numbers/{number} {"inbound_url"} -> 200
+    GET {url}/offers?country=&area=&limit= -> 200 {"offers": [{"number", "price", "currency"}]}, prices per month
+    POST {url}/numbers {"number", "reference"} -> 201 {"number"}, bought; 202 {"order"}, being bought; 4xx {"error"}
+    GET {url}/orders/{order} -> 200 {"status"}: pending, done or refused
+    DELETE {url}/numbers/{number} -> 200 {"number"}; 404 {"error"} when it is gone already
+    GET, POST {url}/services {"name", "inbound_url", "status_url"} -> {"services": [{"id", "name"}]}, {"id", "name"}
+    GET {url}/services/{id}/numbers, PUT and DELETE {url}/services/{id}/numbers/{number}, DELETE {url}/services/{id}
+    GET {url}/lookups/{phone} -> 200 {"phone", "line_type", "carrier", "country", "in_service"}; 404 for nobody's number
+        In the simulator the last digit but one decides: 2 is a landline, 3 not in service, 4 nobody's, others mobile
+    GET {url}/account -> 200 {"credit", "currency"}
 
 Inbound texts {"id", "from", "to", "text", "at"} and receipts {"id", "reference", "status", "code"} come by POST,
 signed: `X-Fake-Signature: t=<unix seconds>,v1=<signature>`, the hexadecimal HMAC-SHA256 under the signing secret of the
@@ -16,11 +25,12 @@ stamp, a full stop and the raw body.
 import json
 from time import time
 from typing import Any, ClassVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from notifier.texts import loads_object
-from notifier.wire import Answer, Call, Failure, Forged, Request, Response, Unreadable, retry_after_seconds
-from smsbridge.vendors.answers import base_url_problem, by_status, decoded, failed, secret_list, usable_id
+from notifier.wire import Answer, Call, Failure, Forged, Request, Unreadable, retry_after_seconds
+from smsbridge.vendors.abilities import Finder
+from smsbridge.vendors.answers import base_url_problem, by_status, contradicts, decoded, failed, secret_list, usable_id
 from smsbridge.vendors.base import (
     AccountConfig,
     AskAgain,
@@ -35,22 +45,23 @@ from smsbridge.vendors.base import (
     Outcome,
     OutcomeKind,
     OutgoingSms,
-    OwnedNumber,
-    Vendor,
-    VendorError,
 )
 from smsbridge.vendors.fake_inbound import check, fake_error, is_code, is_phone, read_inbound, read_receipts
+from smsbridge.vendors.fake_lookup import FakeLookup
+from smsbridge.vendors.fake_numbers import FakeNumbers
 
 
-class Fake(Vendor):
+class Fake(Finder, FakeNumbers, FakeLookup):
     """One account at the pretend network."""
 
     key = "fake"
     title = "Fake vendor"
-    can_manage_numbers = True
-    can_find = True
+    most_media = 3
     find_grace = 60.0  # the pretend network lists at once what it takes, and takes at most 30 seconds to do so
-    option_help: ClassVar = {"url": "Base URL of the pretend SMS network, for instance {PUBLIC_URL}/simulator/fake."}
+    option_help: ClassVar = {
+        "url": "Base URL of the pretend SMS network, for instance {PUBLIC_URL}/simulator/fake.",
+        "messaging_service": "Id of the messaging service that the numbers are in; or none.",
+    }
     secret_help: ClassVar = {
         "token": "What we authenticate with.",
         "signing_secret": "What inbound texts and receipts are signed with; comma-separated while it is being changed.",
@@ -84,7 +95,16 @@ class Fake(Vendor):
             raise ValueError(f"the text is empty or has more than {self.max_characters} characters")
         if not is_phone(sms.sender) or not is_phone(sms.recipient):
             raise ValueError("sender or recipient is not a phone number of the form +12025550100")
-        content = {"from": sms.sender, "to": sms.recipient, "text": sms.text, "reference": sms.reference}
+        if len(sms.media) > self.most_media:
+            raise ValueError(f"the text has more than {self.most_media} media")
+        content: dict[str, Any] = {
+            "from": sms.sender,
+            "to": sms.recipient,
+            "text": sms.text,
+            "reference": sms.reference,
+        }
+        if sms.media:
+            content["media"] = list(sms.media)
         if sms.status_url:
             content["status_url"] = sms.status_url
         return Request("POST", f"{self._url}/messages", self._headers, json.dumps(content).encode())
@@ -97,6 +117,8 @@ class Fake(Vendor):
         if 200 <= answer.status < 300 and vendor_id:
             counted = segments if isinstance(segments, int) and 0 < segments < 1000 else None
             return Outcome(kind=OutcomeKind.SENT, vendor_id=vendor_id, segments=counted, reason="accepted")
+        if vendor_id:
+            return contradicts(self.title, answer.status, vendor_id)
         code = _error_code(content)
         if code and 400 <= answer.status < 500 and answer.status != 429:
             return self._refused(code)
@@ -144,31 +166,6 @@ class Fake(Vendor):
     def parse_receipts(self, call: Call) -> list[DeliveryReceipt]:
         return read_receipts(loads_object(call.body))
 
-    # Numbers
-    def numbers_request(self, page: int) -> Request:
-        """The pretend network lists everything on its only page."""
-        return Request("GET", f"{self._url}/numbers", self._headers)
-
-    def numbers(self, answer: Answer) -> tuple[list[OwnedNumber], bool]:
-        rows = (decoded(self._good(answer).body) or {}).get("numbers")
-        if not isinstance(rows, list):
-            raise VendorError("the pretend network's list of numbers is unreadable: check url of the account")
-        return [_number(row) for row in rows], False
-
-    def set_inbound_url_request(self, number: OwnedNumber, url: str) -> Request:
-        body = json.dumps({"inbound_url": url}).encode()
-        return Request("PUT", f"{self._url}/numbers/{quote(number.e164, safe='')}", self._headers, body)
-
-    def inbound_url_set(self, answer: Answer) -> None:
-        self._good(answer)
-
-    def _good(self, answer: Answer) -> Response:
-        if isinstance(answer, Failure):
-            raise VendorError(f"the pretend network did not answer: {answer.detail}. Start it and repeat.")
-        if answer.status != 200:
-            raise VendorError(f"the pretend network answered {answer.status}: check url and token of the account")
-        return answer
-
 
 _UNVERIFIABLE = (
     "Inbound texts and receipts cannot be verified and are refused: set signing_secret of the account to the one that "
@@ -180,10 +177,3 @@ def _error_code(content: dict[str, Any]) -> str:
     error = content.get("error")
     code = error.get("code") if isinstance(error, dict) else None
     return str(code) if is_code(code) else ""
-
-
-def _number(row: object) -> OwnedNumber:
-    number, url = (row.get("number"), row.get("inbound_url")) if isinstance(row, dict) else (None, None)
-    if not is_phone(number):
-        raise VendorError("the pretend network lists something that is no phone number: check url of the account")
-    return OwnedNumber(e164=str(number), inbound_url=url if isinstance(url, str) else "")

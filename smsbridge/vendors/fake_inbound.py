@@ -11,7 +11,7 @@ from urllib.parse import quote
 from notifier.texts import clean_text
 from notifier.wire import Call, Forged, Unreadable
 from smsbridge.vendors.answers import http_error, usable_id
-from smsbridge.vendors.base import DeliveryReceipt, ErrorInfo, ErrorKind, InboundText, ReceiptState
+from smsbridge.vendors.base import DeliveryReceipt, ErrorInfo, ErrorKind, InboundText, PhoneStatus, ReceiptState
 
 #: the pretend network repeats for a day, as real ones do, with the time at which it first tried
 WINDOW_SECONDS = 25 * 3600
@@ -29,12 +29,15 @@ _ERRORS: dict[str, tuple[ErrorKind, str]] = {
     "30003": (ErrorKind.TEMPORARY, "the handset is switched off or out of reach"),
     "30004": (ErrorKind.RECIPIENT, "the recipient's phone blocks the text"),
     "30005": (ErrorKind.RECIPIENT, "the number is not known to any network"),
-    "30006": (ErrorKind.RECIPIENT, "the number is a landline or its carrier cannot be reached"),
+    "30006": (ErrorKind.RECIPIENT, "the number is a landline"),
     "30007": (ErrorKind.RECIPIENT, "the carrier filtered the text"),
+    "30011": (ErrorKind.RECIPIENT, "the recipient's number takes no media"),
     "21610": (ErrorKind.OPTED_OUT, "the recipient does not want texts"),
     "20003": (ErrorKind.ACCOUNT, "the token is wrong: correct it in the account's settings"),
     "20429": (ErrorKind.TEMPORARY, "too many requests"),
 }
+_ABOUT_MEDIA = frozenset({"30011"})
+_PROVES = {"30005": PhoneStatus.NOT_IN_SERVICE, "30006": PhoneStatus.LANDLINE}
 _LINK = "https://www.twilio.com/docs/api/errors/"
 _CODE = re.compile(r"\d{1,9}", re.ASCII)
 _PHONE = re.compile(r"\+[1-9]\d{2,14}", re.ASCII)
@@ -46,7 +49,9 @@ def fake_error(code: str) -> ErrorInfo:
     if code.startswith("http:"):
         return http_error("Fake vendor", code.removeprefix("http:"))
     kind, text = _ERRORS.get(code, (ErrorKind.UNKNOWN, "a code without a meaning"))
-    return ErrorInfo(code, f"{text} (code {code})", f"{_LINK}{quote(code, safe='', errors='replace')}", kind)
+    link = f"{_LINK}{quote(code, safe='', errors='replace')}"
+    proves = _PROVES.get(code, PhoneStatus.UNKNOWN)
+    return ErrorInfo(code, f"{text} (code {code})", link, kind, proves=proves, about_media=code in _ABOUT_MEDIA)
 
 
 def is_code(value: object) -> bool:

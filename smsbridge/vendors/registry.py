@@ -5,8 +5,12 @@ from importlib import import_module
 from smsbridge.vendors.base import AccountConfig, Vendor
 
 VENDORS: dict[str, str] = {
+    "bandwidth": "smsbridge.vendors.bandwidth.Bandwidth",
     "fake": "smsbridge.vendors.fake.Fake",
+    "smsapi": "smsbridge.vendors.smsapi.Smsapi",
+    "twilio": "smsbridge.vendors.twilio.Twilio",
     "vonage": "smsbridge.vendors.vonage.Vonage",
+    "vonage-messages": "smsbridge.vendors.vonage_messages.VonageMessages",
 }
 
 

@@ -4,17 +4,15 @@ The message models, and the way everything is put on the wire, are those of the 
 transport's, because the package repeats a POST whose answer is lost, and each repetition is another SMS.
 """
 
-from base64 import b64encode
 from functools import lru_cache
 from time import time
 from typing import ClassVar
 from urllib.parse import quote_plus
 
-from pydantic import ValidationError
 from vonage_sms import SmsMessage
 
 from notifier.wire import Answer, Call, Failure, Forged, Request, Unreadable
-from smsbridge.vendors.answers import base_url_problem, failed, secret_list
+from smsbridge.vendors.answers import failed
 from smsbridge.vendors.base import (
     AccountConfig,
     DeliveryReceipt,
@@ -22,27 +20,22 @@ from smsbridge.vendors.base import (
     InboundText,
     Outcome,
     OutgoingSms,
-    OwnedNumber,
-    Vendor,
 )
+from smsbridge.vendors.vonage_account import FORM, SIGNATURE_SECRET_HELP, VonageAccount
 from smsbridge.vendors.vonage_errors import vonage_error
 from smsbridge.vendors.vonage_inbound import fields_of, read_inbound, read_receipts
-from smsbridge.vendors.vonage_numbers import list_query, read_numbers, read_update, update_form
+from smsbridge.vendors.vonage_models import check_text, digits, dumped
 from smsbridge.vendors.vonage_outcome import read_outcome
 from smsbridge.vendors.vonage_signature import METHODS, check, sign
 
-REST_URL = "https://rest.nexmo.com"
-API_URL = "https://api.nexmo.com"
-
 _LONGEST_CALLBACK = 100
 _ON = ("on", "yes", "true", "1")
-_FORM = "application/x-www-form-urlencoded"
 
 _quote_url = lru_cache(maxsize=64)(quote_plus)  # one receipt URL per account, in every message
 
 
-class Vonage(Vendor):
-    """One Vonage account: the SMS API for texts, the Numbers API for where inbound ones go.
+class Vonage(VonageAccount):
+    """One Vonage account whose texts go by the SMS API.
 
     A text whose answer was lost cannot be looked up: the SMS API offers no search by our reference. The Reports API
     (https://developer.vonage.com/en/api/reports) is a paid product that searches by Vonage's id, which was lost with
@@ -53,51 +46,30 @@ class Vonage(Vendor):
     key = "vonage"
     title = "Vonage"
     max_characters = 3200
-    can_manage_numbers = True
+    part_receipts = True
     option_help: ClassVar = {
-        "api_key": "API key of the account.",
+        **VonageAccount.option_help,
         "signature_method": f"How webhooks are signed: {', '.join(METHODS)} (default sha256).",
         "sign_requests": "`on` signs what is sent instead of authenticating with the API secret (default off).",
-        "rest_url": f"Base URL for texts and numbers (default {REST_URL}).",
-        "api_url": f"Base URL of Vonage's newer APIs (default {API_URL}).",
     }
-    secret_help: ClassVar = {
-        "api_secret": "API secret of the account.",
-        "signature_secret": "Signature secret of the account; comma-separated while it is being changed.",
-    }
+    secret_help: ClassVar = {**VonageAccount.secret_help, "signature_secret": SIGNATURE_SECRET_HELP}
 
     def __init__(self, config: AccountConfig) -> None:
         super().__init__(config)
-        self._api_key = config.options.get("api_key", "")
-        self._rest_url = (config.options.get("rest_url") or REST_URL).rstrip("/")
         self._method = config.options.get("signature_method") or "sha256"
-        self._signature_secrets = secret_list(config.secrets, "signature_secret")
         self._signs = config.options.get("sign_requests", "").lower() in _ON and self._can_sign()
         self._send_url = f"{self._rest_url}/sms/json"
-        self._basic = {"Accept": "application/json", "Authorization": self._credentials()}
-        self._basic_form = {**self._basic, "Content-Type": _FORM}
-        self._send_headers = {"Accept": "application/json", "Content-Type": _FORM} if self._signs else self._basic_form
-
-    def _credentials(self) -> str:
-        pair = f"{self._api_key}:{self.config.secrets.get('api_secret', '')}"
-        return f"Basic {b64encode(pair.encode()).decode()}"
+        self._send_headers = {"Accept": "application/json", "Content-Type": FORM} if self._signs else self._basic_form
 
     def _can_sign(self) -> bool:
         return bool(self._signature_secrets) and self._method in METHODS
 
     def configured(self) -> list[str]:
-        options, secrets = self.config.options, self.config.secrets
-        problems = []
-        if not self._api_key:
-            problems.append("The API key is missing: set VONAGE_API_KEY, or api_key of the account.")
-        if not secrets.get("api_secret"):
-            problems.append("The API secret is missing: set VONAGE_API_SECRET, or api_secret of the account.")
+        problems = super().configured()
         if not self._signature_secrets:
             problems.append(_UNVERIFIABLE)
         if self._method not in METHODS:
             problems.append(f"signature_method is unknown: use one of {', '.join(METHODS)}.")
-        for name, default in (("rest_url", REST_URL), ("api_url", API_URL)):
-            problems += base_url_problem(name, options.get(name) or default)
         return problems
 
     # Sending
@@ -137,21 +109,6 @@ class Vonage(Vendor):
     def parse_receipts(self, call: Call) -> list[DeliveryReceipt]:
         return read_receipts(fields_of(call))
 
-    # Numbers
-    def numbers_request(self, page: int) -> Request:
-        return Request("GET", f"{self._rest_url}/account/numbers?{list_query(page)}", self._basic)
-
-    def numbers(self, answer: Answer) -> tuple[list[OwnedNumber], bool]:
-        return read_numbers(answer)
-
-    def set_inbound_url_request(self, number: OwnedNumber, url: str) -> Request:
-        """Repeats the other settings of the number, as `numbers` gave them: Vonage's update replaces them all."""
-        body = update_form(number, url).encode()
-        return Request("POST", f"{self._rest_url}/number/update", self._basic_form, body)
-
-    def inbound_url_set(self, answer: Answer) -> None:
-        read_update(answer)
-
 
 _UNVERIFIABLE = (
     "Webhooks cannot be verified and are refused: ask Vonage's support for signed webhooks, then set "
@@ -161,11 +118,12 @@ _UNVERIFIABLE = (
 
 def _message_fields(sms: OutgoingSms) -> dict[str, str | int]:
     """The parameters of one text as the package's own model writes them. Raises ValueError, without phone or text."""
-    if not sms.text or len(sms.text) > Vonage.max_characters:
-        raise ValueError(f"the text is empty or has more than {Vonage.max_characters} characters")
+    check_text(sms.text, Vonage.max_characters)
+    if sms.media:
+        raise ValueError("Vonage's SMS API carries no media: put them into words, or use an account of vonage-messages")
     fields: dict[str, object] = {
-        "to": _digits(sms.recipient, "recipient"),
-        "from_": _digits(sms.sender, "sender"),
+        "to": digits(sms.recipient, "recipient"),
+        "from_": digits(sms.sender, "sender"),
         "text": sms.text,
         "client_ref": sms.reference,
     }
@@ -175,25 +133,7 @@ def _message_fields(sms: OutgoingSms) -> dict[str, str | int]:
         fields["status_report_req"] = True
         if len(sms.status_url) <= _LONGEST_CALLBACK:  # else receipts go to the URL set in the Vonage dashboard
             fields["callback"] = sms.status_url
-    try:
-        sms.text.encode()
-        message = SmsMessage.model_validate(fields)
-    except UnicodeEncodeError:
-        wrong = {"text"}
-    except ValidationError as problem:
-        # the exception itself shows phone and text, so only the names of the fields go on
-        wrong = {str(name) for error in problem.errors(include_input=False) for name in error["loc"]}
-    else:
-        dumped: dict[str, str | int] = message.model_dump(by_alias=True, exclude_none=True)
-        return dumped
-    raise ValueError(f"Vonage takes no such {' or '.join(sorted(wrong))}")
-
-
-def _digits(phone: str, whose: str) -> str:
-    digits = phone.removeprefix("+")
-    if digits == phone or not (digits.isascii() and digits.isdecimal() and 7 <= len(digits) <= 15):
-        raise ValueError(f"the {whose} is not a phone number of the form +12025550100")
-    return digits
+    return dumped(SmsMessage, fields)
 
 
 def _encoded(fields: dict[str, str | int]) -> bytes:

@@ -5,7 +5,7 @@ An HTTP status is written `http:401`. Sources: the two pages linked below.
 """
 
 from smsbridge.vendors.answers import http_error
-from smsbridge.vendors.base import ErrorInfo, ErrorKind
+from smsbridge.vendors.base import ErrorInfo, ErrorKind, PhoneStatus
 
 RECEIPT = "receipt:"
 
@@ -62,6 +62,7 @@ _RECEIPTS: dict[str, tuple[ErrorKind, str]] = {
 
 #: refusals of the account that are about the recipient's number or network: others are still accepted
 _SOME_ONLY = frozenset({"15", "22", "29"})
+_PROVES = {"33": PhoneStatus.NOT_IN_SERVICE, f"{RECEIPT}3": PhoneStatus.NOT_IN_SERVICE}
 
 
 def vonage_error(code: str) -> ErrorInfo:
@@ -75,4 +76,5 @@ def vonage_error(code: str) -> ErrorInfo:
 
 def _entry(code: str, entry: tuple[ErrorKind, str] | None, link: str) -> ErrorInfo:
     kind, text = entry or (_U, "a code that Vonage's list did not hold when this was written")
-    return ErrorInfo(code, f"{text} (Vonage code {code})", link, kind, some_only=code in _SOME_ONLY)
+    shown, proves = f"{text} (Vonage code {code})", _PROVES.get(code, PhoneStatus.UNKNOWN)
+    return ErrorInfo(code, shown, link, kind, some_only=code in _SOME_ONLY, proves=proves)

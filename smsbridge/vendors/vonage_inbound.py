@@ -70,7 +70,7 @@ def read_inbound(fields: Fields) -> list[InboundText]:
     vendor_id = usable_id(fields.get("messageId"))
     if not vendor_id or "msisdn" not in fields or "to" not in fields:
         raise Unreadable("an inbound text needs messageId, msisdn and to")
-    sender, recipient = _e164(fields["msisdn"]), _e164(fields["to"])
+    sender, recipient = e164(fields["msisdn"]), e164(fields["to"])
     if not sender or not recipient:
         return []
     text = fields.get("text", "")
@@ -80,7 +80,7 @@ def read_inbound(fields: Fields) -> list[InboundText]:
             sender=sender,
             recipient=recipient,
             text=clean_text(text) if isinstance(text, str) else "",
-            at=_time(fields.get("message-timestamp")) or _epoch(fields.get("timestamp")),
+            at=read_time(fields.get("message-timestamp")) or _epoch(fields.get("timestamp")),
             part=_part(fields),
         )
     ]
@@ -115,18 +115,19 @@ def read_receipts(fields: Fields) -> list[DeliveryReceipt]:
             reference=reference,
             state=_STATES.get(str(fields["status"]).lower(), ReceiptState.UNKNOWN),
             error=vonage_error(RECEIPT + code) if _CODE.fullmatch(code) else None,
-            at=_time(fields.get("message-timestamp")) or _scts(fields.get("scts")),
+            at=read_time(fields.get("message-timestamp")) or _scts(fields.get("scts")),
             price=price(fields.get("price")),
         )
     ]
 
 
-def _e164(value: str | bool) -> str:
+def e164(value: str | bool) -> str:
+    """A number as Vonage writes it, in E.164 form; "" for a name."""
     match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
     return f"+{match[1]}" if match else ""
 
 
-def _time(value: str | bool | None) -> datetime | None:
+def read_time(value: object) -> datetime | None:
     """A time as Vonage writes it, in UTC unless it says otherwise; None for what no clock of our days shows."""
     try:
         at = datetime.fromisoformat(str(value))

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from notifier.wire import Response
-from smsbridge.vendors.answers import by_status, decoded, price, uncertain, usable_id
-from smsbridge.vendors.base import ErrorKind, Outcome, OutcomeKind
+from smsbridge.vendors.answers import by_status, contradicts, decoded, price, uncertain, usable_id
+from smsbridge.vendors.base import ErrorInfo, ErrorKind, Outcome, OutcomeKind
 from smsbridge.vendors.vonage_errors import vonage_error
 
 _CODE = re.compile(r"\d{1,5}", re.ASCII)
+#: throttled, and too many connections: the only statuses by which a text was certainly not accepted and may be later.
+#: Status 5 is "an error in the platform whilst processing this message", and does not say how far that had got.
+_NOT_NOW = frozenset({"1", "10"})
 _WAIT = re.compile(r"\[\s*(\d{1,7})\s*\]", re.ASCII)
 
 
@@ -33,15 +36,18 @@ class _Part:
 def read_outcome(response: Response) -> Outcome:
     """What became of a send. Never raises."""
     parts = _parts(response.body)
-    if not parts or response.status == 429 or not 200 <= response.status < 500:
-        return by_status("Vonage", response)
     read = [part for part in parts if part]
     accepted = [part for part in read if part.accepted]
+    good, named = 200 <= response.status < 300, _first_id([*accepted, *read])
+    if named and not good:
+        return contradicts("Vonage", response.status, named)
+    if not parts or response.status == 429 or not 200 <= response.status < 500:
+        return by_status("Vonage", response)
     if not accepted and len(read) == len(parts):
         return _refused(read)
-    if not 200 <= response.status < 300:
-        return uncertain(f"Vonage answered {response.status} and yet that it accepted something", _first_id(accepted))
-    return _accepted(accepted, of=parts)
+    if not good:
+        return uncertain(f"Vonage answered {response.status} and yet that it accepted something")
+    return _accepted(accepted, named, of=parts)
 
 
 def _parts(body: bytes) -> list[_Part | None]:
@@ -65,13 +71,12 @@ def _part(entry: object) -> _Part | None:
     )
 
 
-def _accepted(accepted: Sequence[_Part], *, of: Sequence[_Part | None]) -> Outcome:
+def _accepted(accepted: Sequence[_Part], first_id: str | None, *, of: Sequence[_Part | None]) -> Outcome:
     """Something was accepted, or may have been.
 
     A text of which some parts were accepted is paid for and on its way, so it is never sent again: uncertain, with the
     id kept so that receipts find it.
     """
-    first_id = _first_id(accepted)
     if len(accepted) < len(of):
         refused = next((part for part in of if part and not part.accepted), None)
         error = vonage_error(refused.code) if refused else None
@@ -95,9 +100,18 @@ def _first_id(parts: Sequence[_Part]) -> str | None:
 
 
 def _refused(parts: Sequence[_Part]) -> Outcome:
-    """Every part was refused: the gravest reason decides, for the parts that met none would meet it next time."""
+    """Every part was refused: the gravest reason decides, for the parts that met none would meet it next time.
+
+    Gravest of all is that it may have been accepted: by an id, or by an error that does not say so.
+    """
     errors = [vonage_error(part.code) for part in parts]
-    lasting = next((error for error in errors if error.kind is not ErrorKind.TEMPORARY), None)
+    unclear = next((error for error in errors if _may_pass(error) and error.code not in _NOT_NOW), None)
+    named = _first_id(parts)
+    if named or unclear:
+        error = unclear or errors[0]
+        beside = "Vonage refused it and yet gave an id for it: " if named else ""
+        return uncertain(f"{beside}{error.text}", named, error)
+    lasting = next((error for error in errors if not _may_pass(error)), None)
     if lasting:
         return Outcome(kind=OutcomeKind.REFUSED, error=lasting, reason=lasting.text)
     waits = [part.wait for part in parts if part.wait is not None]
@@ -107,3 +121,7 @@ def _refused(parts: Sequence[_Part]) -> Outcome:
         error=errors[0],
         reason=errors[0].text,
     )
+
+
+def _may_pass(error: ErrorInfo) -> bool:
+    return error.kind is ErrorKind.TEMPORARY

@@ -103,6 +103,21 @@ def test_parts_are_kept_when_there_is_more_than_a_text(app: ChatApp) -> None:
     assert (message.text, message.all_parts) == ("Look", [("text/plain", "Look"), ("image/png", None)])
 
 
+def test_where_a_part_can_be_fetched_is_kept_and_rows_without_it_read_as_before(app: ChatApp) -> None:
+    until = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    told = (
+        Part("image/png", None, "https://content.example/1", until),
+        Part("image/gif", None, "https://content.example/2", size=90210),
+    )
+    message = merged(app, [event(message=facts(parts=(Part("image/png"), *told)))])
+    assert message.parts == [
+        ["image/png", None],
+        ["image/png", None, "https://content.example/1", "2026-11-20T09:00:00+00:00", None],
+        ["image/gif", None, "https://content.example/2", None, 90210],
+    ]
+    assert message.all_parts == [("image/png", None), ("image/png", None), ("image/gif", None)]
+
+
 def test_an_edit_changes_the_text(app: ChatApp) -> None:
     assert merged(app, [sent()], [edited("Bye")]).text == "Bye"
 

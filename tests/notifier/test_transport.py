@@ -111,6 +111,15 @@ class TestAnswers:
         assert (result.status, result.headers["location"]) == (307, "/elsewhere")
         assert len(server.requests) == 1
 
+    @pytest.mark.parametrize("location", ["https://[", "http://\u00e9", ""])
+    def test_it_looks_at_no_redirect_however_malformed(self, carry: Carry, location: str) -> None:
+        with Server(
+            servers.raw(f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode())
+        ) as server:
+            result = carry(post(server.url))
+        assert isinstance(result, Response)
+        assert result.status == 302
+
     def test_it_does_not_decompress(self, carry: Carry) -> None:
         with Server(answer(200, b"not gzip at all", {"Content-Encoding": "gzip"})) as server:
             result = carry(post(server.url))
@@ -176,6 +185,10 @@ class TestReached:
     def test_a_body_beyond_the_limit(self, carry: Carry, declared: bool) -> None:
         body = b"x" * (MAX_BODY + 1)
         with Server(answer(200, body) if declared else servers.chunked(body)) as server:
+            assert_reached(carry(post(server.url)))
+
+    def test_the_body_of_a_redirect_has_the_same_limit(self, carry: Carry) -> None:
+        with Server(answer(302, b"x" * (MAX_BODY + 1), {"Location": "/elsewhere"})) as server:
             assert_reached(carry(post(server.url)))
 
     def test_a_body_of_just_the_limit_is_fine(self, carry: Carry) -> None:

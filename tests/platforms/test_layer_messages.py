@@ -14,6 +14,7 @@ from tests.platforms.contract import JSON, complaint
 from tests.platforms.layer_cases import CONVERSATION, MESSAGE, changed, delivery, fixture, layer, parsed
 
 SENT_AT = datetime(2016, 2, 3, 1, 13, 50, 417000, tzinfo=UTC)
+CONTENT, UNTIL = "https://content.layer.com/x?Expires=1454465629", datetime(2016, 2, 3, 2, 13, 49, 23000, tzinfo=UTC)
 
 
 def facts_of(name: str) -> MessageFacts:
@@ -67,10 +68,34 @@ def test_it_gives_a_bot_a_name_and_no_id() -> None:
 def test_it_gives_the_text_of_what_is_text_and_was_sent_along() -> None:
     assert facts_of("message_sent_with_parts").parts == (
         Part("text/plain", "Look at this"),
-        Part("image/png"),
-        Part("text/plain"),
+        Part("image/png", None, CONTENT, UNTIL, 90210),
+        Part("text/plain", None, CONTENT, UNTIL, 90210),
         Part("application/json"),
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"download_url": CONTENT}, Part("image/png", None, CONTENT)),
+        ({"download_url": CONTENT, "expiration": None, "size": 7}, Part("image/png", None, CONTENT, size=7)),
+        ({"download_url": CONTENT, "size": "large"}, Part("image/png", None, CONTENT)),
+        ({"download_url": CONTENT, "size": True}, Part("image/png", None, CONTENT)),
+        ({"download_url": CONTENT, "size": -1}, Part("image/png", None, CONTENT)),
+        ({"download_url": CONTENT, "expiration": "soon"}, Part("image/png")),
+        ({"download_url": CONTENT, "expiration": 1454465629}, Part("image/png")),
+        ({"download_url": "http://content.layer.com/x"}, Part("image/png")),
+        ({"download_url": "https://content.layer.com@10.0.0.1/x"}, Part("image/png")),
+        ({"download_url": 7}, Part("image/png")),
+        ({}, Part("image/png")),
+        ("content", Part("image/png")),
+        (None, Part("image/png")),
+    ],
+)
+def test_it_tells_where_a_large_part_is_if_that_can_be_handed_on(content: object, told: Part) -> None:
+    (event,) = layer().parse(changed("message_sent_with_parts", "message", "parts", 1, "content", to=content))
+    assert event.message is not None
+    assert event.message.parts[1] == told
 
 
 def test_it_decodes_base64_and_leaves_what_is_no_text() -> None:

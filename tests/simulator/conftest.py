@@ -15,6 +15,7 @@ def _simulator_settings(settings: Settings) -> Iterator[None]:
     settings.SIMULATOR_APP_ID, settings.SIMULATOR_TOKEN = APP, TOKEN
     settings.SIMULATOR_FAKE_TOKEN, settings.SIMULATOR_FAKE_SIGNING_SECRET = "fake-token", "fake-signing-secret"
     settings.SIMULATOR_FAKE_INBOUND_URL = ""
+    settings.SIMULATOR_SMSAPI_INBOUND_URL = ""
     settings.SIMULATOR_VONAGE_SIGNATURE_SECRET = "vonage-signature-secret"
     settings.SIMULATOR_DELIVER = False
     settings.SIMULATOR_RETRY_UNIT = 0.0

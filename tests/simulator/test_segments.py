@@ -1,6 +1,6 @@
 import pytest
 
-from smsbridge.simulator.segments import count
+from smsbridge.simulator.segments import count, split
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,4 @@ from smsbridge.simulator.segments import count
 )
 def test_it_counts_segments_as_vendors_bill_them(text: str, segments: int) -> None:
     assert count(text) == segments
+    assert "".join(split(text)) == text

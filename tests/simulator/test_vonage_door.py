@@ -9,6 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 from vonage_http_client import Auth
 
+from smsbridge.simulator import phones
 from smsbridge.simulator.deliveries import deliver_due
 from smsbridge.simulator.models import Text
 from tests.simulator.receiver import Got, Receiver
@@ -92,6 +93,41 @@ def test_it_signs_values_with_separators_in_them(vonage: Client, receiver: Recei
     deliver_due()
     assert params(receiver.calls[0])["text"] == "a=b&c=d ü 😀"
     assert rightly_signed(receiver.calls[0])
+
+
+def test_a_long_answer_comes_in_parts_in_any_order(vonage: Client, receiver: Receiver) -> None:
+    vonage.post(UPDATE, {"country": "US", "msisdn": "12025550001", "moHttpUrl": receiver.url})
+    long = "0123456789" * 45 + "я"
+    phones.answer(phone="+12022000101", number="+12025550001", text=long)
+    deliver_due()
+    parts = [params(call) for call in receiver.calls]
+    assert all(rightly_signed(call) for call in receiver.calls)
+    assert {(part["concat"], part["concat-total"]) for part in parts} == {("true", "7")}
+    assert len({part["concat-ref"] for part in parts}) == 1
+    assert len({part["messageId"] for part in parts}) == 7
+    assert sorted(part["concat-part"] for part in parts) == list("1234567")
+    assert "".join(part["text"] for part in sorted(parts, key=lambda part: part["concat-part"])) == long
+
+
+def test_it_sells_numbers_once_and_takes_them_back(vonage: Client) -> None:
+    search = {"country": "US", "features": "SMS", "pattern": "1415", "search_pattern": "0"}
+    (first, *_) = vonage.get("/simulator/vonage/number/search", search).json()["numbers"]
+    assert first["msisdn"].startswith("1415")
+    wanted = {"country": "US", "msisdn": first["msisdn"]}
+    steps = [vonage.post(f"/simulator/vonage/number/{step}", wanted) for step in ("buy", "buy", "cancel", "cancel")]
+    assert [step.status_code for step in steps] == [200, 420, 200, 420]
+    assert vonage.post("/simulator/vonage/number/buy", {"country": "US", "msisdn": "14020000000"}).status_code == 420
+    assert vonage.get("/simulator/vonage/number/search", {"country": "XX"}).json() == {}
+
+
+def test_it_knows_phones_and_its_credit(vonage: Client) -> None:
+    def line(phone: str) -> Any:
+        return vonage.get("/simulator/vonage/ni/standard/json", {"number": phone}).json()
+
+    assert line("12022000101")["current_carrier"]["network_type"] == "mobile"
+    assert line("12022000121")["current_carrier"]["network_type"] == "landline"
+    assert (line("12022000141")["status"], line("12")["status"]) == (3, 3)
+    assert vonage.get("/simulator/vonage/account/get-balance").json()["value"] > 0
 
 
 def test_it_lists_and_changes_numbers(vonage: Client) -> None:

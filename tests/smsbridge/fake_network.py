@@ -31,6 +31,8 @@ class FakeNetwork:
     def _serve(self, peer: Peer, received: Received) -> None:
         if received.headers.get("authorization") != f"Bearer {TOKEN}":
             answer(401)(peer, received)
+        elif received.path.endswith("/account"):
+            answer(200, b'{"credit": "7.50", "currency": "EUR"}')(peer, received)
         elif received.method == "GET":
             rows = [{"number": number, "inbound_url": url} for number, url in self.numbers.items()]
             answer(200, json.dumps({"numbers": rows}).encode())(peer, received)

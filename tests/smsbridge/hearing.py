@@ -11,12 +11,14 @@ from smsbridge.services.optouts import Heard
 from tests.factories import BENS_PHONE
 
 
-def hear(number: Number, text: str, phone: str = BENS_PHONE, *, said: timedelta | None = None) -> str | None:
-    """What becomes of a text, in words. `said`: how long ago, by the vendor's stamp."""
+def hear(
+    number: Number, text: str, phone: str = BENS_PHONE, *, said: timedelta | None = None, meaning: str = ""
+) -> str | None:
+    """What becomes of a text, in words. `said`: how long ago, by the vendor's stamp; `meaning`: by its reading."""
     with transaction.atomic():
         now = database_now()
         stamp = now - said if said is not None else None
-        return optouts.obey(Heard(number.account_id, number.e164, phone, text, now, stamp, now))
+        return optouts.obey(Heard(number.account_id, number.e164, phone, text, now, stamp, now, meaning))
 
 
 def is_out(phone: str = BENS_PHONE) -> bool:

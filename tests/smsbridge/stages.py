@@ -9,6 +9,7 @@ import pytest
 
 from notifier.runner import Step
 from smsbridge.services.composing import Composer
+from smsbridge.services.looking_up import LookUp
 from smsbridge.services.reconciling import Reconciler
 from smsbridge.services.replies import Poster
 from smsbridge.services.sending import Sender
@@ -29,6 +30,10 @@ def reply() -> int:
 
 def reconcile() -> int:
     return _run(Reconciler())
+
+
+def look_up() -> int:
+    return _run(LookUp())
 
 
 def _run(worker: Any) -> int:

@@ -24,12 +24,13 @@ MODELS: dict[str, Any] = {
     "contact": models.Contact,
     "optout": models.OptOut,
     "consentevent": models.ConsentEvent,
+    "numberorder": models.NumberOrder,
     "bridge": models.Bridge,
     "pool": models.Pool,
     "number": models.Number,
     "vendoraccount": models.VendorAccount,
 }
-FACTS = ["lease", "outboundsms", "inboundsms", "notice", "consentevent"]
+FACTS = ["lease", "outboundsms", "inboundsms", "notice", "consentevent", "numberorder"]
 WITH_PHONES = ["lease", "outboundsms", "inboundsms", "contact"]
 
 pages = Pages("smsbridge")

@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
+from notifier.models import ChatApp
 from smsbridge import models
+from smsbridge.admin.accounts import VendorAccountAdmin
 from smsbridge.models import Bridge, Contact, Number, VendorAccount
 from smsbridge.services.accounts import live_bridges
 from tests import admin_rows
@@ -19,6 +22,7 @@ MODELS: dict[str, Any] = {
     "number": models.Number,
     "vendoraccount": models.VendorAccount,
 }
+LIMITS = {"number_limit": "20", "lookup_limit": "100"}
 pages = Pages("smsbridge")
 url, run_action = pages.url, pages.run_action
 
@@ -39,6 +43,7 @@ def bridge_form(bridge: Bridge, **changes: Any) -> dict[str, Any]:
         "when_exhausted": "skip",
         "max_age": "12 hours",
         "region": "",
+        "failover_after": "5 minutes",
         "over_budget": "wait",
         **changes,
     }
@@ -60,6 +65,19 @@ def test_a_number_at_rest_is_not_handed_out_any_more_at_once(admin_client: Clien
     assert live_bridges()[here.bridge.pk].numbers == (here.numbers[0].pk,)
     run_action(admin_client, "number", "rest", here.numbers)
     assert live_bridges()[here.bridge.pk].numbers == ()
+
+
+def test_a_number_is_not_activated_where_it_may_not_work(admin_client: Client) -> None:
+    here = installation(numbers=2)
+    strange, own = here.numbers
+    ChatApp.objects.update(organisation="Acme")
+    account = VendorAccount.objects.create(slug="strange", name="Strange", vendor="fake", organisation="Initech")
+    Number.objects.update(active=False)
+    Number.objects.filter(pk=strange.pk).update(account=account)
+    page = run_action(admin_client, "number", "activate", here.numbers)
+    assert list(Number.objects.filter(active=True)) == [own]
+    assert "Activated: 1. Left alone, as it does not apply to them: 1." in page
+    assert "cannot hold numbers of the vendor account Strange of Initech" in page
 
 
 def test_a_number_is_taken_in_any_spelling(admin_client: Client) -> None:
@@ -116,7 +134,7 @@ def test_an_account_keeps_its_secrets_and_shows_its_urls(admin_client: Client, s
     shown = html(admin_client, url("vendoraccount", here.account.pk, "change"))
     assert "https://sms.example.com/webhooks/sms/fake/inbound/" in shown
     assert "https://sms.example.com/webhooks/sms/fake/status/" in shown
-    typed = {"name": "Renamed", "slug": "fake", "set__url": "https://pretend.example.com", "set__token": ""}
+    typed = {"name": "Renamed", "slug": "fake", "set__url": "https://pretend.example.com", "set__token": "", **LIMITS}
     admin_client.post(url("vendoraccount", here.account.pk, "change"), typed)
     here.account.refresh_from_db()
     assert here.account.name == "Renamed"
@@ -129,10 +147,17 @@ def test_an_account_is_added_with_the_fields_of_its_vendor(admin_client: Client)
     assert "fake__url" in shown
     typed = {"name": "V", "slug": "v", "vendor": "vonage", "vonage__api_key": "abcd1234", "fake__url": "http://no"}
     secrets = {"vonage__api_secret": "0123456789abcdef", "vonage__signature_secret": "fedcba9876543210"}
-    assert admin_client.post(url("vendoraccount", "add"), {**typed, **secrets}).status_code == 302
+    assert admin_client.post(url("vendoraccount", "add"), {**typed, **secrets, **LIMITS}).status_code == 302
     account = VendorAccount.objects.get()
     assert account.options == {"api_key": "abcd1234"}
     assert account.secrets == {"api_secret": "0123456789abcdef", "signature_secret": "fedcba9876543210"}
+
+
+def test_fields_have_names_that_a_script_takes_whatever_the_vendors_key(admin_client: Client) -> None:
+    names = list(VendorAccountAdmin(VendorAccount, site).conditional_fields)
+    assert "vonage_messages__private_key" in names
+    assert [name for name in names if not name.isidentifier()] == []
+    assert "vonage_messages__private_key" in html(admin_client, url("vendoraccount", "add"))
 
 
 def test_a_contact_that_an_operator_changes_is_his_from_then_on(admin_client: Client) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -526,7 +526,8 @@ def test_what_is_made_while_a_vendor_hangs_does_not_wait_for_it(
 
     def make(peer: Peer, received: Received) -> None:
         time.sleep(0.6)  # by now the vendor counts as silent
-        made.append(without_bridge(linked(bridge, number=number, phone=LAST_PHONE)))
+        with transaction.atomic():  # the sender must not see the text before its link
+            made.append(without_bridge(linked(bridge, number=number, phone=LAST_PHONE)))
         connection.close()
         servers.hang(peer, received)
 

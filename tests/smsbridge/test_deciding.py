@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from notifier.models import Receipt
 from smsbridge.models import Bridge, InboundSms, Notice, OptOut, OutboundSms
-from smsbridge.services import leases
+from smsbridge.services import belonging
 from smsbridge.services.deciding import close, close_replies, send_again
 from tests import factories
 from tests.admin_pages import Pages
@@ -150,7 +150,7 @@ def test_an_answer_to_a_closed_text_still_finds_its_conversation_if_it_may_have_
     sms = lost(bridge, state, hours=1, sent_at=timezone.now() if state == "undelivered" else None)
     close([sms.pk], "olga", "why")
     came = timezone.now() + timedelta(seconds=1)
-    assert len(leases.links([(1, sms.account_id, sms.number.e164, BENS_PHONE, came)])) == links
+    assert len(belonging.links([(1, sms.account_id, sms.number.e164, BENS_PHONE, came)])) == links
 
 
 def test_a_closed_reply_is_not_posted_and_keeps_why_it_was_lost(bridge: Bridge) -> None:

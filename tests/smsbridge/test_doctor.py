@@ -16,7 +16,7 @@ from notifier.models import ChatApp, Hook, InboxEvent, ReceiptCheck
 from notifier.services import infrastructure, registration
 from notifier.services.findings import Finding, Level
 from notifier.sql import run
-from smsbridge.models import Bridge, InboundSms, Number, OutboundSms, VendorAccount
+from smsbridge.models import Bridge, InboundSms, Number, NumberOrder, OutboundSms, VendorAccount
 from smsbridge.services import checkup as checkups
 from smsbridge.services.checkup import checkup
 from smsbridge.services.setting_up import set_up
@@ -213,6 +213,15 @@ class TestBacklog:
         assert [finding.what for finding in wrong()] == ["Texts wait since 3 hours."]
         VendorAccount.objects.update(paused=True)
         assert wrong() == []
+
+    def test_an_order_of_a_number_that_stays_open_is_a_note(self, installed: None) -> None:
+        order = NumberOrder.objects.create(
+            account=VendorAccount.objects.get(), action="buy", e164="+12025550199", state="uncertain"
+        )
+        assert "+1202" not in notes()
+        NumberOrder.objects.filter(pk=order.pk).update(created_at=timezone.now() - timedelta(minutes=11))
+        assert wrong() == []
+        assert "Buying +1202•••0199: perhaps done, for 11 minutes now." in notes()
 
     def test_a_check_that_was_given_up_is_not_overdue(self, installed: None) -> None:
         run("insert into notifier_conversation (id, chat_app_id, key) select 1, id, 'c' from notifier_chatapp")

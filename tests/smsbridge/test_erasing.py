@@ -20,7 +20,18 @@ from django.utils import timezone
 
 from notifier.models import Departure, InboxEvent, ListenedEvent, Message, Receipt
 from notifier.services import forgetting
-from smsbridge.models import Bridge, ConsentEvent, Contact, DailyUse, InboundSms, Lease, Notice, OptOut, OutboundSms
+from smsbridge.models import (
+    Bridge,
+    ConsentEvent,
+    Contact,
+    DailyUse,
+    InboundSms,
+    Lease,
+    Notice,
+    OptOut,
+    OutboundSms,
+    PhoneFact,
+)
 from smsbridge.services import erasing, persons
 from tests import factories
 from tests.factories import ANN, BEN, BENS_PHONE, phone
@@ -31,7 +42,7 @@ CARLS_PHONE = phone(77)
 #: of every row of these, how to tell whose it is
 PERSONAL: list[tuple[type[Model], str]] = [
     *((model, "user_id") for model in (Contact, Lease, Notice, OutboundSms, InboundSms, Receipt, Departure)),
-    *((model, "phone") for model in (Contact, Lease, OutboundSms, InboundSms)),
+    *((model, "phone") for model in (Contact, Lease, OutboundSms, InboundSms, PhoneFact)),
 ]
 
 
@@ -55,6 +66,7 @@ def lives(bridge: Bridge, user: str, number: str) -> None:
     Departure.objects.create(conversation=place, user_id=user, left_at=timezone.now())
     DailyUse.objects.create(bridge=bridge, day=timezone.now().date(), kind="phone", key=number, used=1)
     InboxEvent.objects.create(hook=bridge.hook, key=user, body=f'{{"by": "{user}"}}'.encode(), state=1)
+    PhoneFact.objects.create(phone=number, status=1, source="look-up", carrier="Air", looked_at=timezone.now())
     OptOut.objects.create(phone=number, source="keyword")
     ConsentEvent.objects.create(phone=number, what="out", source="keyword")
 
@@ -177,6 +189,7 @@ def test_limited_to_a_chat_app_what_names_the_phone_elsewhere_stays(bridge: Brid
     assert list(InboundSms.objects.filter(phone=BENS_PHONE).order_by("pk")) == [reply, lost]
     assert Lease.objects.get(phone=BENS_PHONE).user_id == "bert"
     assert DailyUse.objects.get(key=BENS_PHONE) == used
+    assert PhoneFact.objects.filter(phone=BENS_PHONE).exists()
 
 
 def test_the_only_chat_app_is_no_limit(bridge: Bridge) -> None:

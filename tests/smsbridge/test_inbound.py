@@ -267,5 +267,10 @@ def test_the_public_url_is_what_signatures_are_checked_against(settings: Setting
     from notifier.calls import call_of
 
     settings.PUBLIC_URL = "https://bridge.example"
-    call = call_of(RequestFactory().get("/webhooks/sms/x/inbound/?a=%20b"))
-    assert (call.url, call.query) == ("https://bridge.example/webhooks/sms/x/inbound/?a=%20b", "a=%20b")
+    where = "/webhooks/sms/x/inbound/"
+    for query in ("a=%20b", 'a=|{}"^ %7C', "a=b?c=d&e"):
+        call = call_of(RequestFactory().get(f"{where}?{query}"))
+        assert (call.url, call.query) == (f"https://bridge.example{where}?{query}", query)
+    assert call_of(RequestFactory().get(where)).url == f"https://bridge.example{where}"
+    below = call_of(RequestFactory().get(where, SCRIPT_NAME="/sms"))
+    assert below.url == f"https://bridge.example/sms{where}"

@@ -1,4 +1,4 @@
-"""Leases under any order of texts, expiries, replies, changed phones and changed pools."""
+"""Leases under any order of texts, expiries, replies, changed phones and changed pools, of numbers near and far."""
 
 from datetime import timedelta
 from typing import Any
@@ -46,7 +46,7 @@ class Links(RuleBasedStateMachine):
         """A text is composed: who gets which number follows from the rules and from what was there."""
         place, phone = self.places[index].pk, self.phones[user]
         before = list(Lease.objects.order_by("last_used_at"))
-        granted = allot([Want(place, user, phone)], self.pool, LONG).get((user, place))
+        granted = allot([Want(place, user, phone)], self.pool, LONG, self._near).get((user, place))
         allowed = self._allowed(before, place, user, phone)
         assert (granted.number if granted else None) in allowed
         after = {row.pk: row for row in Lease.objects.all()}
@@ -54,15 +54,27 @@ class Links(RuleBasedStateMachine):
             if row.expires_at > timezone.now() and (row.user_id, row.conversation_id) != (user, place):
                 assert vars_of(after[row.pk]) == vars_of(row), "a live link was touched"
 
+    def _near(self, phone: str) -> list[list[int]]:
+        """Half of the numbers are near the first phone, the other half near the second one."""
+        first, second = self.numbers[:2], self.numbers[2:]
+        classes = [first, second] if phone == PHONES[0] else [second, first]
+        return [[number for number in numbers if number in self.pool] for numbers in classes]
+
     def _allowed(self, before: list[Lease], place: int, user: str, phone: str) -> list[int | None]:
         mine = [row for row in before if (row.user_id, row.conversation_id, row.phone) == (user, place, phone)]
-        if mine and mine[0].number_id in self.pool:
-            return [mine[0].number_id]
-        held = [row for row in before if row.phone == phone and row.number_id in self.pool]
-        fresh = [number for number in self.pool if number not in [row.number_id for row in held]]
-        expired = [row.number_id for row in held if row.expires_at <= timezone.now()]
-        allowed: list[int | None] = [*fresh] or [*expired[:1]]
-        return allowed or [None]
+        stands = [row.number_id for row in mine if row.left_at is None and row.number_id in self.pool]
+        if stands:
+            return [*stands]
+        left = [(row.left_at, row.number_id) for row in mine if row.left_at and row.number_id in self.pool]
+        if left:
+            return [max(left)[1]]
+        held = [row for row in before if row.phone == phone]
+        for numbers in self._near(phone):
+            fresh = [number for number in numbers if number not in [row.number_id for row in held]]
+            expired = [row.number_id for row in held if row.number_id in numbers and row.expires_at <= timezone.now()]
+            if fresh or expired:
+                return [*fresh] or [*expired[:1]]
+        return [None]
 
     @rule(index=st.integers(0, 20))
     def expire(self, index: int) -> None:
@@ -75,7 +87,8 @@ class Links(RuleBasedStateMachine):
         row = self._any(index)
         if row:
             leases.renew([row.pk], LONG)
-            assert Lease.objects.get(pk=row.pk).expires_at > timezone.now()
+            after = Lease.objects.get(pk=row.pk).expires_at
+            assert after == row.expires_at if row.left_at else after > timezone.now()
 
     @rule(index=indexes)
     def take_number_out_or_put_it_back(self, index: int) -> None:
@@ -99,7 +112,7 @@ class Links(RuleBasedStateMachine):
 
     @invariant()
     def a_person_has_one_link_for_a_conversation(self) -> None:
-        assert unique([(row.user_id, row.conversation_id) for row in Lease.objects.all()])
+        assert unique([(row.user_id, row.conversation_id) for row in Lease.objects.filter(left_at=None)])
 
 
 def vars_of(row: Lease) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from notifier.models import Conversation
 from smsbridge.models import Bridge, Contact, Lease, Number, OutboundSms
-from smsbridge.services import leases
+from smsbridge.services import belonging, leases
 from smsbridge.services.leases import Grant, Want, allot
 from tests import factories
 from tests.factories import BENS_PHONE, conversation, lease
@@ -124,7 +124,7 @@ def test_it_never_uses_a_number_that_left_the_pool(bridge: Bridge, lasts: float)
     assert granted is not None
     assert granted.number in [number.pk for number in rest]
     assert not granted.introduced
-    assert Lease.objects.get().number_id == granted.number
+    assert Lease.objects.get(left_at=None).number_id == granted.number
 
 
 def test_it_makes_a_new_link_when_the_persons_phone_changed(bridge: Bridge) -> None:
@@ -133,7 +133,7 @@ def test_it_makes_a_new_link_when_the_persons_phone_changed(bridge: Bridge) -> N
     granted = grant(place, numbers_of(bridge), phone=OTHER_PHONE)
     assert granted is not None
     assert not granted.introduced
-    assert Lease.objects.get().phone == OTHER_PHONE
+    assert Lease.objects.get(left_at=None).phone == OTHER_PHONE
 
 
 def test_it_leaves_the_old_link_alone_when_no_number_is_free_for_the_new_phone(bridge: Bridge) -> None:
@@ -213,7 +213,7 @@ def test_it_goes_on_looking_while_others_take_one_number_after_another(
 
 def link_of(number: Number, phone: str = BENS_PHONE, ago: float = 0.0) -> str | None:
     came = timezone.now() - timedelta(seconds=ago)
-    found = leases.links([(1, number.account_id, number.e164, phone, came)]).get(1)
+    found = belonging.links([(1, number.account_id, number.e164, phone, came)]).get(1)
     return found.user_id if found else None
 
 
@@ -260,7 +260,7 @@ def test_it_routes_nothing_that_came_by_another_account_than_the_numbers(bridge:
     (place,) = places(bridge, 1)
     link = told(numbers_of(bridge)[0], place)
     text = (1, factories.vendor_account().pk, link.number.e164, link.phone, timezone.now())
-    assert leases.links([text]) == {}
+    assert belonging.links([text]) == {}
 
 
 @pytest.mark.parametrize("state", ["sending", "sent", "delivered", "undelivered", "uncertain"])

@@ -17,7 +17,7 @@ from smsbridge.models import Bridge, ConsentEvent, InboundSms, Number, OptOut, O
 from smsbridge.services import clearance, consent, inbound, optouts
 from smsbridge.services.accounts import live_accounts
 from smsbridge.services.consent import Wish
-from smsbridge.vendors.base import InboundText
+from smsbridge.vendors.base import InboundPart, InboundText
 from tests import factories
 from tests.factories import BENS_PHONE
 from tests.smsbridge.calls import text_to
@@ -218,6 +218,57 @@ def test_also_then_a_picture_beside_it_changes_nothing(number: Number, chat: Cha
     inbound.again(list(InboundSms.objects.values_list("pk", flat=True)))
     reply()
     assert (InboundSms.objects.get().state, is_out()) == ("keyword", True)
+
+
+# What the vendor itself took for a keyword, and has answered
+
+
+def test_a_word_that_only_the_vendor_knows_is_obeyed_and_not_answered_again(number: Number) -> None:
+    assert hear(number, "no mas", meaning="stop") == "The phone opted out. The vendor has answered it."
+    assert (is_out(), answers(), ledger()) == (True, [], [OUT])
+    assert ConsentEvent.objects.get().note == "stop, as the vendor read it"
+    assert hear(number, "otra vez", meaning="start") == "The phone opted in again. The vendor has answered it."
+    assert hear(number, "que es", meaning="help") == "The person asked for help. The vendor has answered it."
+    assert (is_out(), answers(), ledger()) == (False, [], [OUT, IN, HELP])
+
+
+def test_a_word_that_both_know_is_not_answered_either(number: Number) -> None:
+    hear(number, "Quit", meaning="stop")
+    assert (is_out(), answers()) == (True, [])
+    assert OptOut.objects.get().note == "quit, as the vendor read it"
+
+
+@pytest.mark.parametrize(("word", "meaning"), [("STOP", "start"), ("STOP", "help"), ("START", "stop")])
+def test_if_the_two_differ_stop_goes_before(number: Number, word: str, meaning: str) -> None:
+    hear(number, word, meaning=meaning)
+    assert is_out()
+
+
+def test_a_word_of_everyday_talk_stays_one_for_who_had_not_opted_out(number: Number) -> None:
+    assert hear(number, "yes", meaning="start") is None
+
+
+def test_what_the_vendor_said_does_not_depend_on_known_words(number: Number) -> None:
+    assert hear(number, "no mas", meaning="something new") is None
+
+
+def test_it_is_obeyed_as_it_comes_in_and_never_waits_for_other_parts(number: Number) -> None:
+    place = InboundPart(reference="7", number=1, total=2)
+    text = partial(InboundText, sender=BENS_PHONE, recipient=number.e164)
+    inbound.accept(live_accounts()[number.account_id], [text(vendor_id="1", text="no mas", meaning="stop", part=place)])
+    assert (InboundSms.objects.get().state, is_out()) == ("keyword", True)
+
+
+def test_it_is_also_obeyed_once_its_number_is_known(number: Number, chat: Chat) -> None:
+    stranger = Number(e164="+15559990000", account=number.account)
+    text = InboundText(vendor_id="1", sender=BENS_PHONE, recipient=stranger.e164, text="no mas", meaning="stop")
+    inbound.accept(live_accounts()[number.account_id], [text])
+    reply()
+    assert not is_out()
+    stranger.save()
+    inbound.again(list(InboundSms.objects.values_list("pk", flat=True)))
+    reply()
+    assert (InboundSms.objects.get().state, is_out(), answers()) == ("keyword", True, [])
 
 
 # Late, repeated, in another order

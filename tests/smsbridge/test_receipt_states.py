@@ -22,6 +22,7 @@ from smsbridge.services.accounts import live_account
 from smsbridge.services.outcomes import Flight
 from smsbridge.services.reconciling import Sought
 from smsbridge.services.settling import STATES, settle
+from smsbridge.vendors.abilities import Finder
 from smsbridge.vendors.base import (
     DeliveryReceipt,
     Found,
@@ -115,11 +116,12 @@ def look_up(sms: OutboundSms, told: ReceiptState) -> None:
     """A look-up that finds it, written whenever it comes."""
     account = live_account(sms.account.slug)
     assert account is not None
+    assert isinstance(account.vendor, Finder)
     lost = LostSms(
         reference=sms.pk.hex, vendor_id="", sender="", recipient=sms.phone, text=sms.text, since=sms.created_at
     )
     found = Found([DeliveryReceipt(vendor_id="v-1", reference=sms.pk.hex, state=told)])
-    reconciling.write(Sought(sms.pk, account, 1, 1, 0.0, lost), found)
+    reconciling.write(Sought(sms.pk, account, account.vendor, 1, 1, 0.0, lost), found)
 
 
 #: each can come at any time, and more than once

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -239,10 +240,10 @@ def test_one_that_became_uncertain_days_ago_is_left_to_an_operator(bridge: Bridg
     assert "reconcile" not in due()
 
 
-def test_a_vendor_that_cannot_be_asked_is_not(
-    bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Fake, "can_find", False)
+def test_a_vendor_that_cannot_be_asked_is_not(bridge: Bridge, network: Network) -> None:
+    options, secrets = {"api_key": "k", "rest_url": network.url}, {"api_secret": "s", "signature_secret": "t"}
+    VendorAccount.objects.update(vendor="vonage", options=options, secrets=secrets)
+    factories.forget()
     sms = uncertain(bridge, since=Fake.find_grace + 1)
     assert (reconcile(), network.looked_up, state_of(sms), sms.lookups) == (0, 0, "uncertain", 0)
     assert "reconcile" not in due()
@@ -273,20 +274,101 @@ _SENT = DeliveryReceipt(vendor_id="v-1", reference="", state=ReceiptState.SENT)
 
 class _ByContent(Fake):
     def found(self, sms: LostSms, answer: Answer) -> Finding:
-        return Found([_SENT, replace(_SENT, vendor_id="v-2")])
+        return Found([_SENT, replace(_SENT, vendor_id="v-2")], NotFound())
+
+
+@pytest.fixture
+def by_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vendor lists two texts with the words of whatever is looked up, v-1 and v-2."""
+    monkeypatch.setattr(Fake, "found", _ByContent.found)
 
 
 def test_of_several_that_it_may_be_the_first_that_is_not_another_text(
-    bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch
+    bridge: Bridge, network: Network, by_content: None
 ) -> None:
-    monkeypatch.setattr(Fake, "found", _ByContent.found)
     outbound(bridge, state="sent", vendor_id="v-1")
     sms = uncertain(bridge)
     reconcile()
     assert (state_of(sms), sms.vendor_id) == ("sent", "v-2")
+
+
+def test_when_all_are_others_by_their_own_answers_it_was_not_accepted(
+    bridge: Bridge, network: Network, by_content: None
+) -> None:
+    for vendor_id in ("v-1", "v-2"):
+        outbound(bridge, state="sent", vendor_id=vendor_id)
+    sms = uncertain(bridge, since=Fake.find_grace + 1)
+    reconcile()
+    assert state_of(sms) == "ready"
+
+
+def test_but_not_when_more_than_those_may_be_the_text(
+    bridge: Bridge, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fake, "found", lambda *_: Found([_SENT]))
+    outbound(bridge, state="sent", vendor_id="v-1")
+    sms = uncertain(bridge, since=Fake.find_grace + 1)
+    reconcile()
+    assert state_of(sms) == "uncertain"
+
+
+def test_nor_when_one_was_only_taken_for_another_by_a_look_up(
+    bridge: Bridge, network: Network, by_content: None
+) -> None:
+    outbound(bridge, state="sent", vendor_id="v-1")
+    first = uncertain(bridge, since=Fake.find_grace + 1)
+    reconcile()
     twin = uncertain(bridge, since=Fake.find_grace + 1)
     reconcile()
-    assert state_of(twin) == "ready", "all that were found are others"
+    assert (state_of(first), state_of(twin)) == ("sent", "uncertain")
+    receipt(first.account, "sent", vendor_id="v-2", reference=first.pk.hex)
+    make_due(twin)
+    reconcile()
+    assert state_of(twin) == "ready", "by now a receipt has proven that the look-up was right"
+
+
+def test_a_receipt_that_names_another_text_takes_back_what_a_look_up_guessed(
+    bridge: Bridge, network: Network, by_content: None
+) -> None:
+    outbound(bridge, state="sent", vendor_id="v-1")
+    wrong, right = uncertain(bridge), linked(bridge, state="sending", attempts=1, next_at=timezone.now())
+    reconcile()
+    OutboundSms.objects.filter(pk=right.pk).update(state="uncertain")
+    receipt(wrong.account, "delivered", vendor_id="v-2", reference=right.pk.hex)
+    assert (state_of(right), right.vendor_id, right.vendor_id_guessed) == ("delivered", "v-2", False)
+    assert (state_of(wrong), wrong.vendor_id, wrong.sent_at) == ("uncertain", None, None)
+    assert (wrong.log[-1][1], wrong.log[-1][2]) == ("uncertain", wrong.reason)
+    assert "reconcile" in due()
+    assert (send(), network.requests) == (0, [])
+
+
+def test_two_texts_that_were_taken_for_each_other_are_put_right(
+    bridge: Bridge, network: Network, by_content: None
+) -> None:
+    first, second = uncertain(bridge), uncertain(bridge)
+    reconcile()
+    taken = {now_of(sms).vendor_id: sms for sms in (first, second)}
+    assert set(taken) == {"v-1", "v-2"}
+    receipt(first.account, "undelivered", vendor_id="v-1", reference=taken["v-2"].pk.hex, code="30005")
+    assert (state_of(taken["v-2"]), taken["v-2"].vendor_id) == ("undelivered", "v-1")
+    assert (state_of(taken["v-1"]), taken["v-1"].vendor_id) == ("uncertain", None)
+    receipt(first.account, "delivered", vendor_id="v-2", reference=taken["v-1"].pk.hex)
+    assert (state_of(taken["v-1"]), taken["v-1"].vendor_id) == ("delivered", "v-2")
+
+
+def test_an_id_that_was_not_guessed_is_never_taken_back(bridge: Bridge) -> None:
+    mine, other = outbound(bridge, state="sent", vendor_id="v-1"), uncertain(bridge)
+    receipt(mine.account, "delivered", vendor_id="v-1", reference=other.pk.hex)
+    assert (state_of(mine), mine.vendor_id, state_of(other)) == ("delivered", "v-1", "uncertain")
+
+
+def test_a_guess_changes_nothing_of_a_text_that_was_heard_of_meanwhile(bridge: Bridge) -> None:
+    sms = uncertain(bridge)
+    frozen = sought(sms)
+    receipt(sms.account, "sent", vendor_id="v-9", reference=sms.pk.hex)
+    price = Decimal("0.5")
+    reconciling.write(frozen, Found([replace(_SENT, state=ReceiptState.DELIVERED, price=price, currency="USD")]))
+    assert (state_of(sms), sms.vendor_id, sms.price, sms.vendor_id_guessed) == ("sent", "v-9", None, False)
 
 
 # Races, freezes and crashes

@@ -8,21 +8,11 @@ from pytest_django import Settings
 
 from smsbridge.models import Number, VendorAccount
 from smsbridge.services.numbers import register_numbers
-from smsbridge.vendors import registry
-from smsbridge.vendors.base import Vendor
-from smsbridge.vendors.fake import Fake
 from tests.notifier.servers import refusing_url
 from tests.smsbridge.fake_network import TOKEN, FakeNetwork, VonageNumbers
 
 URL = "https://sms.example.com/webhooks/sms/fake/inbound/"
 RIGHT, WRONG, THEIRS = "+12025550100", "+12025550101", "+12025550102"
-
-
-class Handless(Fake):
-    """A vendor whose numbers are managed by hand."""
-
-    title = "Handless"
-    can_manage_numbers = False
 
 
 @pytest.fixture(autouse=True)
@@ -97,11 +87,14 @@ def test_an_unreachable_vendor_is_told() -> None:
 
 
 @pytest.mark.django_db
-def test_a_vendor_that_sets_no_urls_is_told_with_the_url_to_enter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.VENDORS, "handless", f"{__name__}.Handless")
-    told = register_numbers(account("http://127.0.0.1:1", RIGHT, vendor="handless"), dry_run=False)
-    assert told.failed == []
-    assert URL in told.done[0]
+def test_a_vendor_that_sets_no_urls_is_told_with_the_url_to_enter_but_without_its_secret() -> None:
+    secrets = {"token": "t", "callback_secret": "the-key"}
+    row = account("", RIGHT, slug="acme", vendor="smsapi", options={}, secrets=secrets)
+    told = register_numbers(row, dry_run=False)
+    (sentence,) = told.done
+    assert "https://sms.example.com/webhooks/sms/acme/inbound/?key=\u2022\u2022\u2022" in sentence
+    assert "the admin shows all of it" in sentence
+    assert "the-key" not in sentence
 
 
 @pytest.mark.django_db
@@ -124,6 +117,19 @@ def test_vonages_numbers_are_read_to_the_last_page_and_keep_their_other_settings
 
 
 @pytest.mark.django_db
+def test_numbers_of_an_application_are_linked_to_it_and_what_is_done_by_hand_is_told() -> None:
+    with VonageNumbers(2) as vonage:
+        options = {"api_key": "k", "rest_url": vonage.url, "application_id": "the-app"}
+        secrets = {"api_secret": "s", "signature_secret": "t"}
+        given = {"slug": "vonage-messages", "vendor": "vonage-messages", "options": options, "secrets": secrets}
+        told = register_numbers(account("", "+12025550100", **given), dry_run=False)
+    assert told.failed == []
+    assert [update["app_id"] for update in vonage.updates] == [["the-app"]]
+    assert told.done[0].startswith("Enter https://sms.example.com/webhooks/sms/vonage-messages/inbound/ as the inbound")
+    assert told.done[1] == "+1202•••0100 now points to the application the-app."
+
+
+@pytest.mark.django_db
 def test_the_command_prints_it_and_fails_when_something_did(network: FakeNetwork) -> None:
     out, errors = StringIO(), StringIO()
     with network:
@@ -139,9 +145,3 @@ def test_the_command_names_the_accounts_when_one_is_unknown(network: FakeNetwork
     account(network.url)
     with pytest.raises(CommandError, match="no account vonage: known are fake"):
         call_command("register_numbers", "vonage")
-
-
-def test_every_vendor_that_manages_numbers_says_so() -> None:
-    for key in registry.VENDORS:
-        vendor = registry.vendor_class(key)
-        assert vendor.can_manage_numbers is (vendor.numbers_request is not Vendor.numbers_request)

@@ -609,6 +609,22 @@ def test_a_late_end_changes_nothing_of_somebody_elses_try(link: Lease, chat: Cha
     assert fate(sms) == "posted"
 
 
+def test_what_another_account_delivers_holds_up_no_text_of_the_numbers_own(link: Lease, chat: Chat) -> None:
+    """Its vendor could name any phone and any number."""
+    alien = inbound(link.number, "alien", next_at=timezone.now() + timedelta(hours=1))
+    InboundSms.objects.filter(pk=alien.pk).update(account=factories.pool(1).numbers.get().account)
+    mine = inbound(link.number)
+    reply()
+    assert fate(mine) == "posted"
+
+
+def test_tries_without_end_are_not_counted_without_end(link: Lease, chat: Chat) -> None:
+    chat.script = [servers.answer(503)]
+    sms = inbound(link.number, attempts=32_767)
+    reply()
+    assert (fate(sms), sms.attempts) == ("waiting", 32_767)
+
+
 def test_it_says_when_the_next_text_is_due(link: Lease) -> None:
     inbound(link.number, next_at=timezone.now() + timedelta(seconds=30))
     step = replies.Poster().step()

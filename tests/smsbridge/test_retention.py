@@ -18,7 +18,19 @@ from django.utils import timezone
 from notifier.models import Departure, InboxEvent, Message, Receipt, ReceiptCheck
 from notifier.services import forgetting, retention
 from notifier.tasks import forget_old
-from smsbridge.models import Bridge, ConsentEvent, Contact, DailyUse, InboundSms, Lease, Notice, OptOut, OutboundSms
+from smsbridge.models import (
+    Bridge,
+    ConsentEvent,
+    Contact,
+    DailyLookups,
+    DailyUse,
+    InboundSms,
+    Lease,
+    Notice,
+    OptOut,
+    OutboundSms,
+    PhoneFact,
+)
 from tests import factories
 from tests.factories import BEN, BENS_PHONE
 from tests.threads import together
@@ -47,6 +59,15 @@ def told(bridge: Bridge, age: timedelta, state: str = "sent", **fields: Any) -> 
 
 def forget() -> dict[str, int]:
     return retention.forget_old(TEXTS, ROWS)
+
+
+def test_tags_go_with_the_words(bridge: Bridge) -> None:
+    out = told(bridge, OLD, tags=["rude"])
+    came = factories.inbound(out.number, state="posted", received_at=ago(OLD), tags=["rude"])
+    forget()
+    out.refresh_from_db()
+    came.refresh_from_db()
+    assert (out.text, out.tags, came.text, came.tags) == ("", None, "", None)
 
 
 def test_words_go_first_and_the_history_stays(bridge: Bridge) -> None:
@@ -206,6 +227,25 @@ def test_what_a_message_is_needed_for_is_asked_of_one_batch_at_a_time(bridge: Br
     asked = [one["sql"] for one in queries if "smsbridge_notice n" in one["sql"]]
     assert len(asked) == 2
     assert all("x.id = any(" in sql or "x.id in (select value from json_each(" in sql for sql in asked)
+
+
+def test_what_is_known_of_phones_goes_unless_an_operator_said_it() -> None:
+    for serial, fields in enumerate(
+        [
+            {"source": "look-up", "looked_at": ago(ANCIENT)},
+            {"looked_at": None},
+            {"source": "look-up", "looked_at": ago(OLD)},
+            {"source": "operator", "looked_at": ago(ANCIENT)},
+            {"next_at": timezone.now()},
+        ]
+    ):
+        PhoneFact.objects.create(phone=factories.phone(serial), **fields)
+    account = factories.vendor_account()
+    DailyLookups.objects.create(account=account, day=ago(ANCIENT).date(), used=1)
+    kept = DailyLookups.objects.create(account=account, day=ago(YOUNG).date(), used=1)
+    forget()
+    assert set(PhoneFact.objects.values_list("phone", flat=True)) == {factories.phone(serial) for serial in (2, 3, 4)}
+    assert list(DailyLookups.objects.all()) == [kept]
 
 
 def test_what_is_forgotten_is_looked_for_by_index_in_what_refers_to_it() -> None:

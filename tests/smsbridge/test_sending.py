@@ -606,7 +606,7 @@ def test_nothing_is_sent_from_a_number_that_no_longer_stands_for_its_conversatio
     for stage in (compose, send):
         stage()
     told.refresh_from_db()
-    link = Lease.objects.get(conversation=told.conversation, user_id=told.user_id)
+    link = Lease.objects.get(conversation=told.conversation, user_id=told.user_id, left_at=None)
     assert told.sms is not None
     assert (told.sms.state, told.sms.number) == ("sent", link.number)
     assert [one["from"] for one in network.requests] == [link.number.e164]

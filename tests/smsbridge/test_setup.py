@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from notifier.models import ChatApp, Hook
 from notifier.services.hooks import forget_hooks, live_hook
-from smsbridge.models import Bridge, Number, Pool, VendorAccount
+from smsbridge.models import Bridge, Number, NumberOrder, Pool, VendorAccount
 from smsbridge.services.accounts import forget_accounts, live_bridges
 from smsbridge.services.setting_up import Refused, set_up
 from smsbridge.vendors import registry
@@ -94,6 +94,20 @@ class TestTheFirstTime:
         bridge = Bridge.objects.get()
         assert (bridge.introduction, bridge.introduction_function) == ("", f"{__name__}.introduction")
 
+    def test_functions_of_the_project_are_named_by_the_environment(self, env: Environment) -> None:
+        env(SMS_BEFORE_SENDING=f"{__name__}.introduction", SMS_AFTER_RECEIVING=f"{__name__}.introduction")
+        set_up()
+        bridge = Bridge.objects.get()
+        assert (bridge.before_sending, bridge.after_receiving) == (f"{__name__}.introduction",) * 2
+
+    def test_one_way_senders_of_the_admin_stay(self, env: Environment) -> None:
+        set_up()
+        account, pool = VendorAccount.objects.get(), Pool.objects.get()
+        sender = Number.objects.create(e164="ACME", account=account, pool=pool, one_way=True)
+        set_up()
+        sender.refresh_from_db()
+        assert sender.active
+
     def test_what_is_in_memory_is_forgotten(self, env: Environment) -> None:
         assert live_hook("layer") is None
         assert live_bridges() == {}
@@ -151,6 +165,39 @@ class TestRepeated:
         env(SMS_NUMBERS=["+12025550100", "+12025550101"])
         assert told()["number +1202•••0100"] == "changed: active"
 
+    def test_numbers_that_were_bought_stay_and_those_given_back_are_left_alone(self, env: Environment) -> None:
+        set_up()
+        bought = Number.objects.get(e164="+12025550101")
+        Number.objects.filter(e164="+12025550100").update(active=False, pool=None, released_at=timezone.now())
+        NumberOrder.objects.create(account=bought.account, action="buy", e164=bought.e164, state="done")
+        env(SMS_NUMBERS=["+12025550100"])
+        assert "number +1202•••0101" not in told()
+        assert told()["number +1202•••0100"].startswith("left alone, as it was given back")
+        assert [one.e164 for one in Number.objects.filter(active=True)] == [bought.e164]
+
+    def test_what_rests_by_itself_is_left_alone(self, env: Environment) -> None:
+        """As the vendor does not list it any more, or while an order for it is open."""
+        set_up()
+        gone, ordered = Number.objects.order_by("e164")
+        Number.objects.filter(pk=gone.pk).update(active=False, rests_for="gone")
+        Number.objects.filter(pk=ordered.pk).update(active=False)
+        NumberOrder.objects.create(account=ordered.account, action="release", e164=ordered.e164, state="uncertain")
+        changes = told()
+        assert changes["number +1202•••0100"].startswith(
+            "left alone, as it rests: the vendor does not list it any more"
+        )
+        assert changes["number +1202•••0101"].startswith("left alone, as an order for it is open")
+        assert not Number.objects.filter(active=True).exists()
+
+    def test_it_puts_no_number_into_a_pool_of_another_organisation(self, env: Environment) -> None:
+        set_up()
+        VendorAccount.objects.update(organisation="Initech")
+        Number.objects.update(pool=None, active=False)
+        factories.bridge(factories.receipts_hook(factories.chat_app(organisation="Globex")), Pool.objects.get())
+        with pytest.raises(Refused, match=r"(?s)^number \+1202•••0100, pool: The pool .* of Initech"):
+            set_up()
+        assert not Number.objects.filter(active=True).exists()
+
     def test_without_numbers_in_the_environment_those_of_the_admin_stay(self, env: Environment) -> None:
         set_up()
         env(SMS_NUMBERS=None)
@@ -205,6 +252,8 @@ class TestRefusal:
             ({"SMS_VENDOR": "vonage"}, "VONAGE_API_KEY"),
             ({"SMS_TEMPLATE": "<%= sendr.name %>"}, "SMS_TEMPLATE: line 1, column 5"),
             ({"SMS_INTRODUCTION": "nowhere.introduction"}, "SMS_INTRODUCTION: nowhere.introduction cannot be imported"),
+            ({"SMS_BEFORE_SENDING": "nowhere.guard"}, "SMS_BEFORE_SENDING: nowhere.guard cannot be imported"),
+            ({"SMS_AFTER_RECEIVING": "nowhere.guard"}, "SMS_AFTER_RECEIVING: nowhere.guard cannot be imported"),
             ({"SMS_NUMBERS": ["+12025550100", "x"]}, "SMS_NUMBERS: number 2 of 2"),
         ],
     )

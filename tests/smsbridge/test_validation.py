@@ -45,6 +45,11 @@ def test_good_rows_have_no_problems(row: Model) -> None:
     assert problems_of(row) == {}
 
 
+@pytest.mark.parametrize(("seconds", "good"), [(29, False), (30, True), (0, False)])
+def test_others_do_not_take_over_for_a_moments_rest(seconds: int, good: bool) -> None:
+    assert ("failover_after" in problems_of(bridge(failover_after=timedelta(seconds=seconds)))) is not good
+
+
 def test_an_unknown_vendor_is_refused_with_the_known_ones() -> None:
     (problem,) = problems_of(account(vendor="vonnage"))["vendor"]
     assert "vonage" in problem
@@ -52,7 +57,7 @@ def test_an_unknown_vendor_is_refused_with_the_known_ones() -> None:
 
 def test_a_misspelt_setting_is_refused_with_the_known_ones() -> None:
     (problem,) = problems_of(account(options={"uri": "http://127.0.0.1"}))["options"]
-    assert "it knows url" in problem
+    assert "it knows messaging_service, url" in problem
 
 
 def test_what_the_adapter_misses_is_told() -> None:
@@ -91,6 +96,23 @@ def test_a_bridge_is_refused_where_replies_could_not_be_posted(monkeypatch: pyte
     monkeypatch.setitem(registry.PLATFORMS, "listener", f"{__name__}.Listener")
     (problem,) = problems_of(bridge(hook=hook(chat_app=ChatApp(platform="listener"))))["hook"]
     assert problem.startswith("Listener cannot post a message as one of its users")
+
+
+@pytest.mark.django_db
+def test_such_a_platform_serves_where_nobody_can_answer_but_not_with_numbers_that_people_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(registry.PLATFORMS, "listener", f"{__name__}.Listener")
+    app = factories.chat_app(platform="listener")
+    made = factories.bridge(factories.receipts_hook(app), factories.pool(1))
+    number = made.pool.numbers.get()
+    (problem,) = problems_of(made)["hook"]
+    assert "cannot post" in problem
+    number.one_way = True
+    number.save()
+    assert "hook" not in problems_of(made)
+    (problem,) = problems_of(Number(e164="+12025550100", account=number.account, pool=made.pool))["pool"]
+    assert problem.endswith("Or mark the number as one that cannot be answered.")
 
 
 @pytest.mark.parametrize("field", ["template", "introduction"])

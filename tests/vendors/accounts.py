@@ -1,12 +1,15 @@
 """Accounts, fixtures and calls that the vendors' tests share."""
 
 import json
+from base64 import b64encode
 from pathlib import Path
 from urllib.parse import urlencode
 
 from notifier.wire import Call
+from smsbridge.vendors.bandwidth import Bandwidth
 from smsbridge.vendors.base import AccountConfig
 from smsbridge.vendors.fake import Fake
+from smsbridge.vendors.twilio import Twilio
 from smsbridge.vendors.vonage import Vonage
 
 API_KEY = "abcd1234"
@@ -15,6 +18,9 @@ SIGNATURE_SECRET = "the-signature-secret"
 
 FAKE_URL = "http://127.0.0.1:8000/simulator/fake"
 FAKE_SIGNING_SECRET = "the-signing-secret"
+
+TWILIO_SID = "AC0123456789abcdef0123456789abcdef"
+TWILIO_TOKEN = "the-auth-token"
 
 _FIXTURES = Path(__file__).parent.parent / "fixtures" / "vonage"
 
@@ -39,6 +45,35 @@ def fake(*, url: str = FAKE_URL, **secrets: str) -> Fake:
     """The test account at the pretend network, with changes."""
     known = {"token": "the-token", "signing_secret": FAKE_SIGNING_SECRET}
     return Fake(AccountConfig(options={"url": url}, secrets=known | secrets))
+
+
+def twilio(*, secrets: dict[str, str] | None = None, **options: str) -> Twilio:
+    """The test account's adapter, with changes."""
+    known = {"auth_token": TWILIO_TOKEN} | (secrets or {})
+    return Twilio(AccountConfig(options={"account_sid": TWILIO_SID} | options, secrets=known))
+
+
+BANDWIDTH_OPTIONS = {
+    "account_id": "5500001",
+    "user": "api-user",
+    "application_id": "93de2206-9669-4e07-948d-329f4b722ee2",
+    "callback_user": "bandwidth",
+}
+
+
+def bandwidth_fixture(name: str) -> bytes:
+    return (_FIXTURES.parent / "bandwidth" / name).read_bytes()
+
+
+def bandwidth(*, secrets: dict[str, str] | None = None, **options: str) -> Bandwidth:
+    """The test account's adapter, with changes."""
+    known = {"password": "the-password", "callback_password": "the-callback-password"}
+    return Bandwidth(AccountConfig(options=BANDWIDTH_OPTIONS | options, secrets=known | (secrets or {})))
+
+
+def basic(user: str, password: str) -> str:
+    """The value of an Authorization header (RFC 7617)."""
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def call(*, method: str = "POST", query: str = "", body: bytes = b"", content_type: str = "", **headers: str) -> Call:

@@ -39,6 +39,18 @@ def certificate(folder: Path) -> Path:
     return file
 
 
+def client(url: str, *, signature_method: str | None = None) -> Vonage:
+    """A client of the package for the server at `url`, with the test account's credentials; it signs if told how."""
+    host = url.removeprefix("https://")
+    options = HttpClientOptions(api_host=host, rest_host=host, timeout=5, pool_maxsize=1, max_retries=0)
+    if signature_method:
+        secret, method = accounts.SIGNATURE_SECRET, signature_method
+        auth = Auth(api_key=accounts.API_KEY, signature_secret=secret, signature_method=method)
+    else:
+        auth = Auth(api_key=accounts.API_KEY, api_secret=accounts.API_SECRET)
+    return Vonage(auth, options)
+
+
 class Genuine:
     """A server that the package takes for Vonage, and clients of the package for it."""
 
@@ -47,17 +59,7 @@ class Genuine:
 
     def client(self, *, signature_method: str | None = None) -> Vonage:
         """A client with the test account's credentials; one that signs when it is given a method."""
-        host = f"localhost:{self._server.port}"
-        options = HttpClientOptions(api_host=host, rest_host=host, timeout=5, pool_maxsize=1, max_retries=0)
-        if signature_method:
-            auth = Auth(
-                api_key=accounts.API_KEY,
-                signature_secret=accounts.SIGNATURE_SECRET,
-                signature_method=signature_method,
-            )
-        else:
-            auth = Auth(api_key=accounts.API_KEY, api_secret=accounts.API_SECRET)
-        return Vonage(auth, options)
+        return client(f"https://localhost:{self._server.port}", signature_method=signature_method)
 
     @property
     def received(self) -> Received:

@@ -8,16 +8,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.wire import Call, Forged, Unreadable
-from smsbridge.vendors.base import AskAgain, ErrorKind, Found, OutcomeKind, OutgoingSms, Vendor
+from smsbridge.vendors.abilities import Finder, NumberShop, PhoneLookup
+from smsbridge.vendors.base import (
+    AskAgain,
+    ErrorKind,
+    Found,
+    OutcomeKind,
+    OutgoingSms,
+    PhoneFacts,
+    StepKind,
+    Vendor,
+    VendorError,
+)
 from smsbridge.vendors.registry import VENDORS
-from tests.vendors.accounts import fake, vonage
+from tests.vendors.accounts import bandwidth, fake, twilio, vonage
 from tests.vendors.contract import LOST, SMS, answered
+from tests.vendors.messages_account import messages
+from tests.vendors.test_smsapi import smsapi
 
-ADAPTERS: tuple[Vendor, ...] = (fake(), vonage())
+ADAPTERS: tuple[Vendor, ...] = (bandwidth(), fake(), vonage(), smsapi(), messages(), twilio())
 EVERY_VENDOR = pytest.mark.parametrize("vendor", ADAPTERS, ids=lambda vendor: str(vendor.key))
 
 STATUSES = st.integers(100, 599)
-WORDS = st.sampled_from(["messages", "status", "message-id", "error-text", "message-price", "id", "error", "code"])
+WORDS = st.sampled_from(
+    [
+        "messages",
+        "status",
+        "message-id",
+        "message_uuid",
+        "type",
+        "title",
+        "error-text",
+        "message-price",
+        "id",
+        "error",
+        "code",
+    ]
+)
 PUSHED = st.sampled_from(
     ["messageId", "msisdn", "to", "from", "id", "text", "status", "concat", "concat-part", "err-code"]
 )
@@ -38,7 +65,12 @@ CALLS = st.builds(
     url=st.just("https://bridge.example/webhooks/sms/main/inbound/"),
     query=st.text(max_size=60) | st.just("sig=%ff&a=%"),
     headers=st.fixed_dictionaries(
-        {}, optional={"content-type": st.text(max_size=20), "x-fake-signature": st.text(max_size=60)}
+        {},
+        optional={
+            "authorization": st.text(max_size=60),
+            "content-type": st.text(max_size=20),
+            "x-fake-signature": st.text(max_size=60),
+        },
     ),
     body=BODIES,
 )
@@ -109,7 +141,29 @@ def test_it_builds_a_request_or_raises_value_error_without_the_phone(vendor: Ven
 @EVERY_VENDOR
 @given(status=STATUSES, body=st.binary(max_size=200) | json_of(WORDS) | json_of(st.just("messages")))
 def test_it_reads_any_answer_to_a_look_up_and_finds_nothing_in_it(vendor: Vendor, status: int, body: bytes) -> None:
-    if vendor.can_find:
+    if isinstance(vendor, Finder):
         finding = vendor.found(LOST, answered(status, body))
         assert isinstance(finding, AskAgain) or status == 200
         assert not isinstance(finding, Found)
+
+
+@EVERY_VENDOR
+@given(status=STATUSES, body=st.binary(max_size=200) | json_of(WORDS) | json_of(st.just("line_type")))
+def test_it_reads_any_answer_about_a_phone_and_raises_nothing(vendor: Vendor, status: int, body: bytes) -> None:
+    if isinstance(vendor, PhoneLookup):
+        told = vendor.looked_up(SMS.recipient, answered(status, body))
+        assert isinstance(told, AskAgain | PhoneFacts)
+
+
+@EVERY_VENDOR
+@given(status=STATUSES, body=st.binary(max_size=200) | json_of(WORDS) | json_of(st.just("numbers")))
+def test_it_reads_any_answer_to_what_costs_money_and_settles_nothing_by_an_error_of_the_vendors(
+    vendor: Vendor, status: int, body: bytes
+) -> None:
+    if isinstance(vendor, NumberShop):
+        kinds = {vendor.bought(answered(status, body)).kind, vendor.released(answered(status, body)).kind}
+        assert status < 500 or kinds == {StepKind.UNCERTAIN}
+        with suppress(VendorError):
+            vendor.numbers(answered(status, body))
+        with suppress(VendorError):
+            vendor.offers(answered(status, body))

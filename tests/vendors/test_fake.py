@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 import pytest
@@ -22,11 +23,13 @@ from smsbridge.vendors.base import (
 from smsbridge.vendors.fake import Fake
 from smsbridge.vendors.fake_inbound import signature
 from tests.vendors.accounts import FAKE_SIGNING_SECRET, FAKE_URL, call, fake
-from tests.vendors.contract import LOST, SMS, VendorContract, answered
+from tests.vendors.contract import LOST, REFERENCE, SMS, VendorContract, answered
+from tests.vendors.finder_contract import FinderContract
+from tests.vendors.webhook_contract import BASE, NUMBER, PHONE, WORDS, Proof
 
 NOW = 1795158000
 TEXT = {"id": "fake-in-1", "from": "+12025550101", "to": "+12025550001", "text": "hello", "at": "2026-11-20T07:00:00Z"}
-RECEIPT = {"id": "fake-1", "reference": "n-42", "status": "delivered", "code": None}
+RECEIPT = {"id": "fake-1", "reference": REFERENCE, "status": "delivered", "code": None}
 
 
 def pushed(content: object, *, at: int = NOW, secret: str = FAKE_SIGNING_SECRET) -> Call:
@@ -34,7 +37,10 @@ def pushed(content: object, *, at: int = NOW, secret: str = FAKE_SIGNING_SECRET)
     return call(body=body, x_fake_signature=f"t={at},v1={signature(secret, str(at), body)}")
 
 
-class TestContract(VendorContract):
+class TestContract(VendorContract, FinderContract):
+    window = 25 * 3600.0
+    SENT_ID = "fake-1"
+
     def vendor(self, url: str | None = None) -> Fake:
         return fake(url=url or FAKE_URL)
 
@@ -47,6 +53,10 @@ class TestContract(VendorContract):
     def refused(self) -> tuple[Response, ErrorKind]:
         return answered(400, b'{"error": {"code": "30007", "message": "filtered"}}'), ErrorKind.RECIPIENT
 
+    def refused_with_id(self) -> list[tuple[Response, str]]:
+        body = b'{"id": "m-1", "error": {"code": "30006", "message": "no"}}'
+        return [(answered(status, body), "m-1") for status in (400, 429)]
+
     def account_error(self) -> Response:
         return answered(401, b'{"error": {"code": "20003", "message": "token"}}')
 
@@ -55,6 +65,26 @@ class TestContract(VendorContract):
 
     def not_found(self) -> Response:
         return answered(200, b'{"messages": []}')
+
+    def rotating(self) -> Fake:
+        return fake(signing_secret=f"{FAKE_SIGNING_SECRET},former")
+
+    def inbound_call(self, proof: Proof = Proof.RIGHT, *, base: str = BASE, age: float = 0.0) -> Call:
+        content = {"id": "fake-in-1", "from": PHONE, "to": NUMBER, "text": WORDS, "at": "2026-11-20T07:00:00Z"}
+        return proven(proof, f"{base}/webhooks/sms/fake/inbound/", content, int(time() - age))
+
+    def receipt_call(self, state: ReceiptState, proof: Proof = Proof.RIGHT, *, reference: str = "") -> Call:
+        code = None if state is ReceiptState.DELIVERED else "30005"
+        content = {"id": "fake-1", "reference": reference, "status": state.name.lower(), "code": code}
+        return proven(proof, f"{BASE}/webhooks/sms/fake/status/", content, int(time()))
+
+
+SECRETS = {Proof.RIGHT: FAKE_SIGNING_SECRET, Proof.FORMER: "former", Proof.WRONG: "wrong", Proof.NONE: ""}
+
+
+def proven(proof: Proof, url: str, content: object, at: int) -> Call:
+    signed = replace(pushed(content, at=at, secret=SECRETS[proof]), url=url)
+    return replace(signed, headers={}) if proof is Proof.NONE else signed
 
 
 def test_it_posts_json_with_its_token() -> None:
@@ -201,7 +231,7 @@ def test_it_says_what_a_text_needs(change: dict[str, object]) -> None:
 )
 def test_it_reads_receipts(status: str, state: ReceiptState) -> None:
     assert fake().parse_receipts(pushed({**RECEIPT, "status": status})) == [
-        DeliveryReceipt(vendor_id="fake-1", reference="n-42", state=state)
+        DeliveryReceipt(vendor_id="fake-1", reference=REFERENCE, state=state)
     ]
 
 
@@ -266,7 +296,7 @@ def test_it_names_what_is_missing_and_the_remedy(account: Fake, remedy: str) -> 
 
 def test_it_looks_a_text_up_by_our_reference() -> None:
     request = fake().find_request(LOST)
-    assert (request.method, request.url) == ("GET", f"{FAKE_URL}/messages?reference=n-42")
+    assert (request.method, request.url) == ("GET", f"{FAKE_URL}/messages?reference={REFERENCE}")
     assert request.headers["Authorization"] == "Bearer the-token"
 
 
@@ -274,7 +304,7 @@ def test_it_says_what_came_of_it() -> None:
     listed = json.dumps({"messages": [{**RECEIPT, "status": "undelivered", "code": "30003"}]}).encode()
     found = fake().found(LOST, answered(200, listed))
     told = DeliveryReceipt(
-        vendor_id="fake-1", reference="n-42", state=ReceiptState.UNDELIVERED, error=fake().error("30003")
+        vendor_id="fake-1", reference=REFERENCE, state=ReceiptState.UNDELIVERED, error=fake().error("30003")
     )
     assert found == Found([told])
 

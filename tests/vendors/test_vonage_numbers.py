@@ -9,11 +9,13 @@ from urllib.parse import parse_qsl
 import pytest
 from vonage_numbers import ListOwnedNumbersFilter, UpdateNumberParams
 
-from notifier.wire import Answer, Failure
+from notifier.wire import Answer, Failure, Response
 from smsbridge.vendors.base import OwnedNumber, VendorError
+from smsbridge.vendors.vonage import Vonage
 from tests.notifier.servers import Peer, Received, answer
 from tests.vendors.accounts import API_KEY, API_SECRET, fixture, vonage
 from tests.vendors.contract import answered
+from tests.vendors.number_contract import NumberContract
 from tests.vendors.sdk import Genuine, imitation
 
 REST = "https://rest.nexmo.com"
@@ -96,20 +98,42 @@ def test_it_keeps_an_application_that_is_told_in_no_other_way() -> None:
     assert form_for(number)["app_id"] == "the-app"
 
 
-def _page(count: object, rows: int) -> Answer:
-    numbers = [{"country": "US", "msisdn": f"1202555{row:04}"} for row in range(rows)]
+def _page(count: object, rows: int, *, first: int = 0) -> Response:
+    numbers = [{"country": "US", "msisdn": f"1202555{row:04}"} for row in range(first, first + rows)]
     return answered(200, json.dumps({"count": count, "numbers": numbers}).encode())
 
 
-@pytest.mark.parametrize(
-    ("count", "rows", "more"), [(250, 100, True), (100, 100, False), (250, 50, False), (None, 100, True)]
-)
+@pytest.mark.parametrize(("count", "rows", "more"), [(250, 100, True), (100, 100, False), (99, 100, False)])
 def test_it_knows_whether_there_are_more(count: object, rows: int, more: bool) -> None:
     numbers, found = vonage().numbers(_page(count, rows))
     assert (len(numbers), found) == (rows, more)
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"count": 0}', b'{"count": 100}'])
+class TestNumberContract(NumberContract):
+    def vendor(self) -> Vonage:
+        return vonage()
+
+    def whole(self) -> dict[str, tuple[list[Response], int]]:
+        return {
+            "none": ([answered(200, b"{}")], 0),
+            "one page": ([_page(3, 3)], 3),
+            "two pages": ([_page(150, 100), _page(150, 50, first=100)], 150),
+            "a page behind the last": ([_page(101, 100), _page(100, 0)], 100),
+        }
+
+    def incomplete(self) -> dict[str, list[Response]]:
+        return {
+            "a short page": [_page(150, 1)],
+            "no rows": [answered(200, b'{"count": 3}')],
+            "an empty second page": [_page(150, 100), answered(200, b"{}")],
+            "the same page twice": [_page(150, 100), _page(150, 100)],
+            "a number twice": [_page(101, 100), _page(101, 1)],
+            "no count": [_page(None, 100)],
+            "a count that is none": [_page("1", 1)],
+        }
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"count": 0}'])
 def test_it_takes_a_missing_list_for_none(body: bytes) -> None:
     assert vonage().numbers(answered(200, body)) == ([], False)
 

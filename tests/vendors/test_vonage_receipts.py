@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from notifier.wire import Call, Unreadable
-from smsbridge.vendors.base import DeliveryReceipt, ErrorKind, ReceiptState
+from smsbridge.vendors.base import DeliveryReceipt, ErrorKind, PhoneStatus, ReceiptState
 from tests.vendors.accounts import WAYS, by_form, by_get, call, fields, vonage
 
 WAY = pytest.mark.parametrize("way", WAYS)
@@ -119,3 +119,8 @@ def test_it_says_what_a_receipt_needs() -> None:
 @WAY
 def test_it_has_no_interest_in_texts(way: Callable[[dict[str, str]], Call]) -> None:
     assert vonage().parse_receipts(way(fields("inbound"))) == []
+
+
+@pytest.mark.parametrize("code", ["33", "receipt:3"])
+def test_a_number_out_of_use_is_known_to_be_so(code: str) -> None:
+    assert vonage().error(code).proves is PhoneStatus.NOT_IN_SERVICE

@@ -66,7 +66,7 @@ class Command(TeachingCommand):
             done = erasing.erase(person, consent=consent, tick=tick)
         self._tell("erased", done)
         if left := erasing.unfinished(person):
-            raise CommandError(f"Texts that quote him are still being composed or sent: {left}. Run this again later.")
+            raise CommandError(f"Texts of his, or that quote him, are still worked on: {left}. Run this again later.")
         self.stdout.write(self.style.SUCCESS("Done."))
 
     def _tell(self, word: str, found: dict[str, int]) -> None:

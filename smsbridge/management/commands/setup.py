@@ -8,7 +8,8 @@ from django.core.management.base import CommandError, CommandParser
 from humanfriendly.tables import format_pretty_table
 
 from notifier.commands import TeachingCommand
-from smsbridge.services.accounts import webhook_url
+from smsbridge.models import VendorAccount
+from smsbridge.services.accounts import shown_url, vendor_of
 from smsbridge.services.roles import make_roles
 from smsbridge.services.setting_up import Change, Refused, set_up
 
@@ -51,7 +52,8 @@ class Command(TeachingCommand):
             self.stdout.write("This was a dry run: nothing was written.")
             return
         self.stdout.write(f"Events are taken at {settings.PUBLIC_URL}/webhooks/chat/{settings.CHAT_PLATFORM}/,")
-        self.stdout.write(f"texts at {webhook_url(settings.SMS_VENDOR, 'inbound')}.")
+        account = VendorAccount.objects.get(slug=settings.SMS_VENDOR)
+        self.stdout.write(f"texts at {shown_url(account.slug, vendor_of(account), 'inbound')}.")
 
     def _show(self, changes: list[Change]) -> None:
         if self.stdout.isatty():

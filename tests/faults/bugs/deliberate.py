@@ -20,7 +20,7 @@ from notifier import sql, stages
 from notifier.platforms.layer import LayerPlatform
 from notifier.services import inbox
 from smsbridge.models import OutboundSms
-from smsbridge.services import clearance, composing, leases, outcomes, withdrawing
+from smsbridge.services import choosing, clearance, composing, outcomes, withdrawing
 from smsbridge.services.accounts import live_numbers
 from smsbridge.vendors.base import OutcomeKind
 from smsbridge.vendors.vonage import Vonage
@@ -114,7 +114,7 @@ def newest_conversation() -> None:
 def lease_twice() -> None:
     """Its constraint is dropped as well, see SCHEMA."""
     _rewrite_all(r" on conflict \(phone, number_id\) do update .* returning user_id", " returning user_id")
-    _put(leases, "_held", lambda phones: {})
+    _put(choosing, "_read", lambda phones: ({}, {}))
 
 
 def any_number() -> None:
