@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from notifier import transport
 from smsbridge.models import VendorAccount
-from smsbridge.services.accounts import vendor_of
+from smsbridge.services.vendor_calls import usable_vendor
 from smsbridge.vendors.abilities import Checker
 from smsbridge.vendors.base import VendorError
 
@@ -29,12 +29,7 @@ def check(account: VendorAccount) -> str:
 
 
 def _check(account: VendorAccount) -> str:
-    try:
-        vendor = vendor_of(account)
-    except LookupError as error:
-        raise VendorError(str(error)) from None
-    if problems := vendor.configured():
-        raise VendorError(" ".join(problems))
+    vendor = usable_vendor(account)
     if not isinstance(vendor, Checker):
         raise VendorError(f"{vendor.title} cannot be asked: send a text, and look at what becomes of it.")
     try:

@@ -125,25 +125,23 @@ def _take_back(ids: Collection[uuid.UUID]) -> None:
 
 
 def _by_vendor_id(account: LiveAccount, vendor_ids: set[str]) -> dict[str, _Text]:
-    if not vendor_ids:
-        return {}
-    rows = fetch(
-        f"select id, vendor_id, vendor_id_guessed from {_SMS} where account_id = %(account)s and vendor_id {{in:ids}}",
-        account=account.id,
-        ids=Ids("text", sorted(vendor_ids)),
-    )
-    return {vendor_id: _Text(uuid_of(id_), vendor_id, bool(guessed)) for id_, vendor_id, guessed in rows}
+    found = _texts(account, "vendor_id", Ids("text", sorted(vendor_ids))) if vendor_ids else []
+    return {text.vendor_id: text for text in found}
 
 
 def _by_reference(account: LiveAccount, references: set[uuid.UUID]) -> dict[uuid.UUID, _Text]:
-    if not references:
-        return {}
+    found = _texts(account, "id", Ids("uuid", sorted(references))) if references else []
+    return {text.id: text for text in found}
+
+
+def _texts(account: LiveAccount, column: str, ids: Ids) -> list[_Text]:
+    """The account's texts that have one of these in a column."""
     rows = fetch(
-        f"select id, vendor_id, vendor_id_guessed from {_SMS} where account_id = %(account)s and id {{in:ids}}",
+        f"select id, vendor_id, vendor_id_guessed from {_SMS} where account_id = %(account)s and {column} {{in:ids}}",
         account=account.id,
-        ids=Ids("uuid", sorted(references)),
+        ids=ids,
     )
-    return {uuid_of(id_): _Text(uuid_of(id_), vendor_id or "", bool(guessed)) for id_, vendor_id, guessed in rows}
+    return [_Text(uuid_of(id_), vendor_id or "", bool(guessed)) for id_, vendor_id, guessed in rows]
 
 
 def _reference(receipt: DeliveryReceipt) -> uuid.UUID | None:

@@ -18,7 +18,6 @@ from smsbridge.vendors.registry import UnknownVendorError, vendor_class
 #: what replies do at the platform
 _REPLIES_NEED = (Can.POST_AS_USER, Can.MARK_READ)
 
-_LONGEST_NAME = 11  # GSM 03.40, 9.1.2.5
 _NEITHER = (
     "This is neither a valid phone number, like +12025550100, nor a sender name: that has up to eleven letters, digits"
     " and spaces, and at least one letter."
@@ -46,7 +45,7 @@ def taking_in_problems(account: VendorAccount, pool: Pool) -> list[str]:
 
 
 def _name_problems(number: Number) -> list[str]:
-    if len(number.e164) > _LONGEST_NAME or not re.fullmatch(SENDER_NAME, number.e164):
+    if not re.fullmatch(SENDER_NAME, number.e164):
         return [_NEITHER]
     try:
         vendor = vendor_class(number.account.vendor)

@@ -79,6 +79,15 @@ def usable_id(value: object) -> str:
     return value if isinstance(value, str) and _ID.fullmatch(value) else ""
 
 
+def has_utf8(text: str) -> bool:
+    """Whether a text can be sent at all: half a character, such as one of two surrogates, has no UTF-8 form."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # it holds the text, so no error that goes on may be chained to it
+        return False
+    return True
+
+
 def price(value: object) -> Decimal | None:
     """A plain decimal amount, None for anything else."""
     return Decimal(value) if isinstance(value, str) and _PRICE.fullmatch(value) else None

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from notifier.wire import Answer, Call, Failure, Forged, Request
 from smsbridge.vendors.abilities import Checker, PhoneLookup
-from smsbridge.vendors.answers import base_url_problem, failed, secret_list
+from smsbridge.vendors.answers import base_url_problem, failed, has_utf8, secret_list
 from smsbridge.vendors.base import (
     AccountConfig,
     AskAgain,
@@ -139,7 +139,8 @@ def _message_fields(sms: OutgoingSms) -> dict[str, str]:
         raise ValueError(f"the text is empty or has more than {Smsapi.max_characters} characters")
     if sms.media:
         raise ValueError("SMSAPI carries no media in texts: put them into words")
-    _check_characters(sms.text)
+    if not has_utf8(sms.text):
+        raise ValueError("the text holds something that is no character")
     fields = {
         "to": _digits(sms.recipient, "recipient"),
         "from": sms.sender if _NAME.fullmatch(sms.sender) else _digits(sms.sender, "sender"),
@@ -150,16 +151,6 @@ def _message_fields(sms: OutgoingSms) -> dict[str, str]:
     }
     receipts = {"notify_url": sms.status_url} if sms.status_url else {}
     return fields | receipts | {"format": "json"}
-
-
-def _check_characters(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        pass
-    else:
-        return
-    raise ValueError("the text holds something that is no character")  # out here: no chained content
 
 
 def _digits(phone: str, whose: str) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 from notifier.wire import Answer, Call, Forged, Request, Unreadable
 from smsbridge.vendors import twilio_finding, twilio_inbound, twilio_lookup, twilio_numbers, twilio_services
 from smsbridge.vendors.abilities import Checker, Finder, NumberSettings, NumberShop, PhoneLookup, ServiceKeeper
+from smsbridge.vendors.answers import has_utf8
 from smsbridge.vendors.base import (
     AccountConfig,
     AskAgain,
@@ -250,10 +251,5 @@ def _check(sms: OutgoingSms) -> None:
         raise ValueError("sender or recipient is not a phone number of the form +12025550100")
     if len(sms.media) > Twilio.most_media:
         raise ValueError(f"the text has more than {Twilio.most_media} media")
-    try:
-        sms.text.encode()
-    except UnicodeEncodeError:
-        pass
-    else:
-        return
-    raise ValueError("the text holds half a character, which cannot be sent")  # out here: no chained content
+    if not has_utf8(sms.text):
+        raise ValueError("the text holds half a character, which cannot be sent")

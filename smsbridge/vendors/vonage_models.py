@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from smsbridge.vendors.answers import has_utf8
+
 
 def dumped(model: type[BaseModel], fields: Mapping[str, object]) -> dict[str, Any]:
     """The fields by their names on the wire. Raises ValueError, without phone or text, for what the model refuses."""
@@ -30,10 +32,5 @@ def check_text(text: str, most: int) -> None:
     """Raises ValueError, without the text, for one that cannot be sent."""
     if not text or len(text) > most:
         raise ValueError(f"the text is empty or has more than {most} characters")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        pass
-    else:
-        return
-    raise ValueError("Vonage takes no such text: it has no UTF-8 form")
+    if not has_utf8(text):
+        raise ValueError("Vonage takes no such text: it has no UTF-8 form")
