@@ -22,6 +22,9 @@ class Consumer(consumer.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["worker_options"] = {**(kwargs.get("worker_options") or {}), **_SILENT}
         super().__init__(*args, **kwargs)
+        # A lost connection is taken apart at once; whatever still holds a part of it, such as the late acknowledgement
+        # of a task, meets None in kombu's transport. To Celery that is a fault of its own, at which the worker ends.
+        self.connection_errors = (*self.connection_errors, AttributeError)  # type: ignore[has-type]
 
     def ensure_connected(self, conn: Any) -> Any:
         conn.ensure_connection = partial(conn.ensure_connection, **_PAUSES)

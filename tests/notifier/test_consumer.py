@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from celery import Celery
+from celery.bootsteps import CLOSE  # type: ignore[attr-defined]
 from kombu.utils.functional import fxrange
 from kombu.utils.imports import symbol_by_name
 from pytest_django import Settings
@@ -13,7 +15,7 @@ from notifier.consumer import Consumer
 
 def consumer() -> Consumer:
     app = Celery("tests", broker="memory://", set_as_current=False)
-    controller = SimpleNamespace(use_eventloop=False)
+    controller = SimpleNamespace(use_eventloop=False, semaphore=None)
     options = {"without_heartbeat": False}
     return Consumer(lambda request: None, app=app, controller=controller, worker_options=options)
 
@@ -40,3 +42,17 @@ def test_it_looks_for_the_broker_every_few_seconds_however_long_it_is_away() -> 
     start, step, longest = asked["interval_start"], asked["interval_step"], asked["interval_max"]
     pauses = fxrange(start, longest + start, step, repeatlast=True)  # as kombu reckons
     assert [next(pauses) for _ in range(5)] == [1, 2, 3, 3, 3]
+
+
+def test_what_is_left_of_a_lost_connection_does_not_end_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    lives, starts = consumer(), list[int]()
+
+    def start(parent: Consumer) -> None:
+        starts.append(1)
+        if len(starts) == 1:
+            raise AttributeError("'NoneType' object has no attribute 'hostname'")
+        parent.blueprint.state = CLOSE
+
+    monkeypatch.setattr(lives.blueprint, "start", start)
+    lives.start()
+    assert len(starts) == 2
