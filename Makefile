@@ -14,7 +14,7 @@ PRODUCTION := ENV_FILE= DEBUG=off SECRET_KEY=only-for-this-check-3f9b1c5d7e2a4f6
   PUBLIC_URL=https://sms.example.com DATABASE_URL=postgres://sms.example.com/smsbridge REDIS_URL=rediss://sms.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo stories test test-postgres test-sqlite lint audit fuzz bench faults migrations format clean
+.PHONY: help venv demo demo-privmx stories synapse test test-postgres test-sqlite test-synapse lint audit fuzz bench faults migrations format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,8 +48,24 @@ venv: $(VENV)/.dev ## make .venv with all that development needs
 demo: $(VENV)/.demo ## start everything with a simulator; ARGS=--script plays the story unattended
 	@exec $(BIN)/python manage.py demo $(ARGS)
 
+demo-privmx: $(VENV)/.demo ## play a story at a pretended PrivMX Bridge, unattended
+	@exec $(BIN)/python -m tests.privmx.demo
+
+# Synapse's packages are not ours: it is only a program that tests start.
+SYNAPSE := .venv-synapse
+
+$(SYNAPSE)/.installed: requirements-synapse.txt
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is missing: install it, or name it: make PYTHON=/path/to/python'; exit 1; }
+	@echo 'Installing Synapse into $(SYNAPSE) ...'
+	@$(PYTHON) -m venv $(SYNAPSE) \
+	  && $(SYNAPSE)/bin/python -m pip install -qq --disable-pip-version-check -r requirements-synapse.txt \
+	  || { rm -rf $(SYNAPSE); echo 'Synapse could not be installed. Is a package index reachable? PIP_INDEX_URL names another one.'; exit 1; }
+	@touch $@
+
+synapse: $(SYNAPSE)/.installed ## install a genuine Matrix homeserver for the tests: 240 MB
+
 # Those that start whole programs wait more than they work: they run beside the others.
-PROGRAMS := tests/demo tests/faults tests/flows tests/load
+PROGRAMS := tests/demo tests/faults tests/flows tests/load tests/matrix tests/privmx
 BESIDE := .cache/tests-of-programs
 
 ifeq ($(strip $(ARGS)),)
@@ -71,6 +87,9 @@ endif
 
 test-postgres test-sqlite: test-%: $(VENV)/.dev ## the tests on one of the two; ARGS go to pytest
 	@TEST_DB=$* $(BIN)/python -m pytest $(ARGS)
+
+test-synapse: $(VENV)/.dev $(SYNAPSE)/.installed ## the tests with a genuine Matrix homeserver; ARGS go to pytest
+	@TEST_DB=postgres SYNAPSE_PYTHON=$(abspath $(SYNAPSE)/bin/python) $(BIN)/python -m pytest tests/matrix $(ARGS)
 
 lint: $(VENV)/.dev ## style, types, import rules, migrations, production settings
 	$(BIN)/ruff check --cache-dir .cache/ruff .
@@ -105,5 +124,5 @@ faults: $(VENV)/.dev ## break everything while 2,000 messages are texted, and ju
 	@exec $(BIN)/python -m tests.faults $(ARGS)
 
 clean: ## remove the virtual environment and everything built
-	rm -rf $(VENV) .cache staticfiles
+	rm -rf $(VENV) $(SYNAPSE) .cache staticfiles
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from notifier.calls import answer
 from notifier.questions import Question
+from notifier.services import listener_states
 from notifier.services import metrics as chat_metrics
 from notifier.services.readiness import Check, Readiness
 from smsbridge.services import metrics as sms_metrics
@@ -82,7 +83,8 @@ def _refused(request: HttpRequest) -> HttpResponse | None:
 
 def _read() -> bytes:
     broker = chat_metrics.up("smsbridge_broker_up", "1 while the broker answers this web process.", ok=_broker_is_up())
-    return chat_metrics.exposition([broker, *chat_metrics.tallied(), *chat_metrics.workers(), *sms_metrics.families()])
+    chat = [*chat_metrics.tallied(), *chat_metrics.workers(), *listener_states.families()]
+    return chat_metrics.exposition([broker, *chat, *sms_metrics.families()])
 
 
 def _broker_is_up() -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from celery.schedules import crontab
 
-from config import connections, env, sentry, vendors
+from config import connections, env, platforms, sentry, vendors
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -121,14 +121,12 @@ CACHES = connections.caches(REDIS_URL, REDIS_KEY_PREFIX)
 # The chat side
 
 CHAT_PLATFORM = env.text("CHAT_PLATFORM", "layer")
+PLATFORM_VARIABLES = platforms.variables()
+globals().update(PLATFORM_VARIABLES)
 NOTIFY_DELAY = env.duration("NOTIFY_DELAY", "10 minutes")
 REPORT_FOR_STATUS = env.choices("REPORT_FOR_STATUS", ["sent", "delivered"], ["sent", "delivered", "read"])
 IDENTITY_CACHE = env.duration("IDENTITY_CACHE", "5 minutes", zero=True)
 
-LAYER_APP_ID = env.text("LAYER_APP_ID")
-LAYER_BEARER_TOKEN = env.text("LAYER_BEARER_TOKEN")
-LAYER_WEBHOOK_SECRET = env.text("LAYER_WEBHOOK_SECRET")  # several, separated by commas, while one is being changed
-LAYER_API_URL = env.base_url("LAYER_API_URL", "https://api.layer.com")
 
 # The SMS side
 
@@ -154,7 +152,8 @@ globals().update(VENDOR_VARIABLES)
 # The simulator speaks for whatever the two sides above are told to talk to
 
 SIMULATOR_RETRY_UNIT = env.duration("SIMULATOR_RETRY_UNIT", "1 second")
-SIMULATOR_APP_ID, SIMULATOR_TOKEN = LAYER_APP_ID, LAYER_BEARER_TOKEN
+SIMULATOR_APP_ID = PLATFORM_VARIABLES["LAYER_APP_ID"]
+SIMULATOR_TOKEN = PLATFORM_VARIABLES["LAYER_BEARER_TOKEN"]
 SIMULATOR_FAKE_TOKEN = VENDOR_VARIABLES["FAKE_TOKEN"]
 SIMULATOR_FAKE_SIGNING_SECRET = VENDOR_VARIABLES["FAKE_SIGNING_SECRET"]
 SIMULATOR_FAKE_INBOUND_URL = f"{PUBLIC_URL}/webhooks/sms/fake/inbound/"

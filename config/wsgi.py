@@ -23,6 +23,8 @@ from django.http import HttpResponse  # noqa: E402
 from django.urls import get_resolver, set_script_prefix  # noqa: E402
 from encrypted_fields.fields import EncryptedFieldMixin  # noqa: E402
 
+from notifier.wire import LARGEST_CALL  # noqa: E402
+
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Body = Iterable[bytes]
@@ -69,11 +71,12 @@ def read_up_to(stream: Any, limit: int) -> bytes:
 class Front:
     """Settles the body's length, then hands the request to the handler for its path."""
 
-    def __init__(self, bare: WSGIHandler, whole: WSGIHandler, limit: int) -> None:
-        self.bare, self.whole, self.limit = bare, whole, limit
+    def __init__(self, bare: WSGIHandler, whole: WSGIHandler, limit: int, largest_put: int) -> None:
+        self.bare, self.whole, self.limit, self.largest_put = bare, whole, limit, largest_put
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Body:
         bare = environ.get("PATH_INFO", "").startswith(BARE_PATHS)
+        limit = self.limit
         if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
             if not environ.get("wsgi.input_terminated"):
                 return refuse(start_response, "411 Length Required", "Send a Content-Length; this server needs one.")
@@ -81,9 +84,11 @@ class Front:
             environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
         elif not bare:
             return self.whole(environ, start_response)  # Django itself limits what is not a file
+        elif environ.get("REQUEST_METHOD") == "PUT":
+            limit = self.largest_put  # a platform's transaction, of which the view reads nothing before its token
         length = environ.get("CONTENT_LENGTH") or "0"
-        if not length.isdecimal() or int(length) > self.limit:
-            return refuse(start_response, "413 Content Too Large", f"The body may have {self.limit} bytes at most.")
+        if not length.isdecimal() or int(length) > limit:
+            return refuse(start_response, "413 Content Too Large", f"The body may have {limit} bytes at most.")
         handler = self.bare if bare else self.whole
         return handler(environ, start_response)
 
@@ -99,4 +104,4 @@ def warm_up() -> None:
 
 
 warm_up()
-application = Front(BareHandler(), WSGIHandler(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+application = Front(BareHandler(), WSGIHandler(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE, LARGEST_CALL)

@@ -112,8 +112,12 @@ class FactAdmin(PlainAdmin[M]):
 
 
 class SettingsAdmin(PlainAdmin[M]):
-    """A page of configuration. A row that others stand on is not deleted, so that no facts vanish with it."""
+    """A page of configuration. A row that others stand on is not deleted, so that no facts vanish with it.
 
+    Rows of `own_rows` are no facts, but a part of it that goes with it.
+    """
+
+    own_rows: tuple[type[Model], ...] = ()
     formfield_overrides = {DurationField: {"form_class": forms.DurationField}}
 
     def forget(self) -> None:
@@ -135,7 +139,7 @@ class SettingsAdmin(PlainAdmin[M]):
         return row
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and (obj is None or not in_use(obj))
+        return super().has_delete_permission(request, obj) and (obj is None or not in_use(obj, but=self.own_rows))
 
     def get_actions(self, request: HttpRequest) -> Any:
         actions = super().get_actions(request)
@@ -155,9 +159,13 @@ class SettingsAdmin(PlainAdmin[M]):
         self.forget()
 
 
-def in_use(row: Model) -> bool:
-    """Whether any other row points at this one."""
-    relations = [relation for relation in row._meta.related_objects if relation.get_accessor_name()]
+def in_use(row: Model, *, but: Sequence[type[Model]] = ()) -> bool:
+    """Whether any other row points at this one, but those of some models."""
+    relations = [
+        relation
+        for relation in row._meta.related_objects
+        if relation.get_accessor_name() and relation.related_model not in but
+    ]
     return any(
         relation.related_model._base_manager.filter(**{relation.field.name: row.pk}).exists() for relation in relations
     )

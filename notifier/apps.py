@@ -11,7 +11,7 @@ class NotifierConfig(AppConfig):
     verbose_name = "Chat"
 
     def ready(self) -> None:
-        from notifier import pulse, work, worker  # noqa: F401 (a worker's clockwork hangs on Celery's signals)
+        from notifier import pulse, waker, work, worker  # noqa: F401 (a worker's clockwork hangs on Celery's signals)
 
         work.register()
         if module_has_submodule(self.module, "checks"):

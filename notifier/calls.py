@@ -3,20 +3,19 @@
 import logging
 
 from django.conf import settings
-from django.core.exceptions import SuspiciousOperation
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 
-from notifier.wire import BadCall, Call
+from notifier.wire import Call, TooLarge
 
 log = logging.getLogger(__name__)
 
 PLAIN = "text/plain; charset=utf-8"
 
 
-def call_of(request: HttpRequest) -> Call:
-    """The request as an adapter reads it, with the URL that the caller knows us by.
+def call_of(request: HttpRequest, rest: str = "", *, with_body: bool = True) -> Call:
+    """The request as an adapter reads it, with the URL that the caller knows us by. `with_body`: its body is read.
 
     URL signatures cover what was sent, so the query stays as it is: Django would write |, {, }, ", ^ and blanks in it
     as percent codes. WSGI gives the path only decoded, so which of its characters were sent as percent codes is not
@@ -28,16 +27,17 @@ def call_of(request: HttpRequest) -> Call:
         url=settings.PUBLIC_URL + escape_uri_path(request.path) + (f"?{query}" if query else ""),
         query=query,
         headers=_headers(request),
-        body=request.body,
+        body=request.body if with_body else b"",
+        rest=rest,
     )
 
 
-def query_of(request: HttpRequest) -> dict[str, str]:
-    """The query's parameters, of repeated ones the last. Raises BadCall for more of them than Django counts."""
-    try:
-        return request.GET.dict()
-    except SuspiciousOperation:
-        raise BadCall("The query has too many parameters.") from None
+def body_of(request: HttpRequest, most_bytes: int) -> bytes:
+    """A body that is larger than Django lets one be. Raises TooLarge, with nothing of it read."""
+    announced = request.META.get("CONTENT_LENGTH") or "0"
+    if not announced.isdecimal() or int(announced) > most_bytes:
+        raise TooLarge(f"The body may have {most_bytes} bytes at most.")
+    return bytes(request.read())
 
 
 def _headers(request: HttpRequest) -> dict[str, str]:

@@ -64,6 +64,16 @@ class ListedField(forms.CharField):
         return [word for word in re.split(r"[\s,]+", data or "") if word] != list(initial or [])
 
 
+class PhonesField(ListedField):
+    """Phones, one per line or separated by commas; blanks, dashes, dots and brackets in them count for nothing."""
+
+    def clean(self, value: Any) -> list[str]:
+        return _phones(forms.CharField.clean(self, value))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return _phones(data or "") != list(initial or [])
+
+
 class SecretField(forms.CharField):
     """A secret that is written and never shown: its page tells at most the last two characters.
 
@@ -112,6 +122,10 @@ class CheckedForm(ModelForm):
         for name, sentences in self.problems(self.instance).items():
             for sentence in sentences:
                 self.add_error(name if name in self.fields else None, sentence)
+
+
+def _phones(text: str) -> list[str]:
+    return [phone for line in re.split(r"[\n,]+", text) if (phone := re.sub(r"[\s().-]", "", line))]
 
 
 def _sentence(text: str) -> str:

@@ -25,6 +25,12 @@ def check_receipts() -> int:
 
 
 @shared_task
+def ask_rosters() -> int:
+    """Ask platforms who takes part in conversations of which it is not known."""
+    return stages.run("roster")
+
+
+@shared_task
 def tell_listeners() -> int:
     """Hand the events of listening hooks to the project's own code."""
     return stages.run("listen")

@@ -6,6 +6,7 @@ Nothing here does any input or output. An adapter builds a `Request` and reads a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Call:
     """One HTTP request that came in to us, untouched, for an adapter to verify and read.
 
     `url` is the public URL that the caller used (PUBLIC_URL + path + query), which URL signatures cover.
-    `query` is the raw query string. Header names are lower-case.
+    `query` is the raw query string. Header names are lower-case. `rest` is what follows the address that was given to
+    the caller, such as "_matrix/app/v1/ping"; percent codes in it are decoded.
     """
 
     method: str
@@ -57,6 +59,11 @@ class Call:
     query: str
     headers: Mapping[str, str]
     body: bytes
+    rest: str = ""
+
+
+#: bytes of body that a call may bring when a platform promises to check its token first (`Platform.most_bytes`)
+LARGEST_CALL: Final = 16 * 1024 * 1024
 
 
 class BadCall(Exception):
@@ -75,6 +82,12 @@ class Unreadable(BadCall):
     """Rightly signed, but not of the promised form: 400 with the reason."""
 
     status = 400
+
+
+class TooLarge(BadCall):
+    """More bytes than such a call may have: 413, unread."""
+
+    status = 413
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

@@ -4,7 +4,7 @@ from django.conf import settings
 
 from notifier import stages
 from notifier.runner import Stage
-from notifier.services import inbox, listening, receipts
+from notifier.services import inbox, listening, receipts, roster_rows, rosters
 
 
 def register() -> None:
@@ -22,5 +22,10 @@ def register() -> None:
         Stage(listening.STAGE, listening.tell),
         task="notifier.tasks.tell_listeners",
         due="exists (select 1 from notifier_listenedevent where state = 'waiting' and next_at <= {now+ahead})",
+    )
+    stages.register(
+        Stage(roster_rows.STAGE, rosters.Asker().step),
+        task="notifier.tasks.ask_rosters",
+        due="exists (select 1 from notifier_conversation where roster_due_at <= {now+ahead})",
     )
     stages.REPAIRS.append(listening.purge_hourly)

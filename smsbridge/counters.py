@@ -32,7 +32,7 @@ REFUSED = Counter(
 INBOUND = Counter("smsbridge_inbound_texts_total", "Texts that came in, each once.", ["account"])
 REPLIES = Counter(
     "smsbridge_replies_total",
-    "What became of texts that came in: posted, retried, unrouted, keyword, blocked, dead.",
+    "What became of texts that came in: posted, retried, unrouted, refused, keyword, blocked, dead.",
     ["outcome"],
 )
 LOOKUPS = Counter(

@@ -41,6 +41,7 @@ class Incoming:
     """A text that came in, is no keyword, and is about to be posted as `user_id` into the conversation.
 
     `text` is without the links of pictures and the like, which are `media`. `phone` (E.164) sent it, `number` is ours.
+    `refused` says in words why it will not be posted, where that is not possible; it is empty otherwise.
     """
 
     text: str = field(repr=False)
@@ -50,6 +51,7 @@ class Incoming:
     user_id: str
     conversation_id: str
     chat_app: str
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,18 @@ SENTENCES: Final[dict[Meaning, dict[str, str]]] = {
     },
 }
 
+#: What answers a text that cannot be posted into its chat; under the same rules.
+NO_REPLY: Final[dict[str, str]] = {
+    "en": "Your reply could not be delivered: this chat takes no texts. Please answer in the chat itself.",
+    "de": "Ihre Antwort kam nicht an: Dieser Chat nimmt keine SMS an. Bitte antworten Sie im Chat selbst.",
+    "fr": "Votre réponse n'est pas arrivée : ce chat n'accepte pas de SMS. Merci de répondre dans le chat.",
+    "es": "Tu respuesta no se pudo entregar: este chat no admite SMS. Por favor, responde en el chat.",
+    "it": "La risposta non è stata consegnata: questa chat non accetta SMS. Rispondi nella chat, per favore.",
+    "pt": "Sua resposta nao foi entregue: este chat nao aceita SMS. Por favor, responda no chat.",
+    "nl": "Uw antwoord is niet aangekomen: deze chat neemt geen sms aan. Antwoord alstublieft in de chat zelf.",
+    "pl": "Twoja odpowiedz nie dotarla: ten czat nie przyjmuje SMS-ow. Odpowiedz, prosze, w samym czacie.",
+}
+
 #: The language of countries that have one among ours; for words that several languages share.
 _SPOKEN: Final = {
     country: language
@@ -143,6 +155,12 @@ _SPOKEN: Final = {
     }.items()
     for country in countries.split()
 }
+
+
+def language_of(country: str) -> str:
+    """The language to address a phone of this country in, where nothing else tells it (ISO 3166; empty: of none)."""
+    return _SPOKEN.get(country, "en")
+
 
 _LONGEST: Final = 40
 

@@ -14,9 +14,12 @@ from notifier.models import (
     Hook,
     InboxEvent,
     ListenedEvent,
+    Listener,
     Message,
+    Participant,
     Receipt,
     ReceiptCheck,
+    Rule,
 )
 from smsbridge.models import (
     Breaker,
@@ -233,6 +236,10 @@ def everything(*, people: int = 8) -> Installation:
     VendorAccount.objects.filter(pk=here.account.pk).update(looks_up=True)
     about = message(here, 0)
     ReceiptCheck.objects.create(hook=here.hook, message=about, due_at=timezone.now() + timedelta(minutes=5))
+    Conversation.objects.filter(pk=about.conversation_id).update(roster_error="Nobody told.")
+    Participant.objects.create(conversation=about.conversation, user_id="user-0")
+    Rule.objects.create(chat_app=here.app, name="board", recipients="phones", phones=[phone(600), phone(601)])
+    Listener.objects.create(hook=here.hook)
     Departure.objects.create(conversation=about.conversation, user_id="user-9", left_at=_ago(hours=2))
     Breaker.objects.create(account=here.account, failures=5, openings=1, opened_at=_ago(), probe_at=_ago(minutes=-9))
     return here

@@ -17,7 +17,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from notifier import stages, transport
-from notifier.models import ListenedEvent
+from notifier.models import Conversation, ListenedEvent
 from smsbridge.models import InboundSms, Notice, OutboundSms
 from tests import factories
 
@@ -121,3 +121,4 @@ def claims_run_out() -> None:
         OutboundSms.objects.filter(state__in=["ready", "sending"]).update(next_at=past)
         InboundSms.objects.filter(state="waiting").update(next_at=past)
         ListenedEvent.objects.filter(state="waiting").update(next_at=past)
+        Conversation.objects.filter(roster_due_at__isnull=False).update(roster_due_at=past)

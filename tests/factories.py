@@ -39,6 +39,10 @@ def receipts_hook(app: ChatApp | None = None, *, delay: timedelta | int = DELAY,
     return _hook(app, Hook.Kind.RECEIPTS, delay, fields)
 
 
+def notifying_hook(app: ChatApp | None = None, *, delay: timedelta | int = DELAY, **fields: Any) -> Hook:
+    return _hook(app, Hook.Kind.NOTIFY, delay, fields)
+
+
 def listening_hook(app: ChatApp | None = None, *, delay: timedelta | int = timedelta(0), **fields: Any) -> Hook:
     return _hook(app, Hook.Kind.LISTEN, delay, fields)
 

@@ -27,11 +27,13 @@ class Program:
 
     running: ClassVar[list["Program"]] = []
 
-    def __init__(self, name: str, command: Sequence[str], environment: dict[str, str], ready: str) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], environment: dict[str, str], ready: str, python: str = sys.executable
+    ) -> None:
         self.name, self.lines, self._ready_line = name, list[str](), ready
         self._heard, self._ended, self._asked = threading.Condition(), False, False
         self.process = subprocess.Popen(
-            [sys.executable, "-m", *command],
+            [python, "-m", *command],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -147,6 +149,10 @@ class Processes:
 
     def beat(self, **environment: str) -> Program:
         return self._start("beat", ["celery", "-A", "config", "beat", "-l", "INFO"], environment, "beat: Starting...")
+
+    def manage(self, *arguments: str, ready: str, **environment: str) -> Program:
+        """A command that goes on for ever. `ready` is what it says when it is."""
+        return self._start(arguments[0], ["manage", *arguments], environment, ready)
 
     @property
     def output(self) -> str:

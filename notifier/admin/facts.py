@@ -1,27 +1,78 @@
 """Conversations and messages as the chat told us of them."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 
 from notifier.admin_base import NOTHING, FactAdmin, badge, in_full, link, related, table, when
-from notifier.models import Conversation, Message, Receipt, ReceiptCheck
+from notifier.models import Conversation, Message, Participant, Receipt, ReceiptCheck
+from notifier.services.roster_rows import ask_again
+
+_MOST_SHOWN = 100
+
+
+class RosterFilter(DropdownFilter):
+    """Conversations whose platform was to be asked who takes part."""
+
+    title = "who takes part"
+    parameter_name = "roster"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("asked", "is being asked"), ("missing", "could not be learnt")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "asked":
+            return queryset.filter(roster_due_at__isnull=False)
+        missing = queryset.filter(roster_due_at__isnull=True).exclude(roster_error="")
+        return missing if self.value() == "missing" else queryset
 
 
 @admin.register(Conversation)
 class ConversationAdmin(FactAdmin[Conversation]):
     list_display = ["__str__", "key", "chat_app", "fate"]
-    list_filter = [("chat_app", RelatedDropdownFilter)]
+    list_filter = [("chat_app", RelatedDropdownFilter), RosterFilter]
     list_select_related = ["chat_app"]
     defer_in_lists = ("chat_app__secrets",)
     search_fields = ["title", "key"]
     search_help_text = "Part of its title or of the platform's id."
     ordering = ["-id"]
-    fields = ("chat_app", "key", "title", "deleted_at", "departed", "see")
+    fields = ("chat_app", "key", "title", "encrypted", "deleted_at", "participants", "roster", "departed", "see")
+    actions = ["ask_who_takes_part"]
 
     @admin.display(description="State", ordering="deleted_at")
     def fate(self, conversation: Conversation) -> SafeString | str:
-        return badge("deleted", "danger") if conversation.deleted_at else NOTHING
+        if conversation.deleted_at:
+            return badge("deleted", "danger")
+        if conversation.roster_error and not conversation.roster_due_at:
+            return badge("nobody known in it", "danger")
+        return badge("encrypted", "info") if conversation.encrypted else NOTHING
+
+    @admin.display(description="Who takes part")
+    def participants(self, conversation: Conversation) -> str:
+        users = Participant.objects.filter(conversation=conversation).order_by("user_id")
+        shown = list(users.values_list("user_id", flat=True)[:_MOST_SHOWN])
+        more = ["and more"] if len(shown) == _MOST_SHOWN else []
+        return ", ".join(shown + more) or "nobody is known; each message may list its recipients itself"
+
+    @admin.display(description="Asking who takes part")
+    def roster(self, conversation: Conversation) -> SafeString | str:
+        if conversation.roster_due_at:
+            due, error = when(conversation.roster_due_at), conversation.roster_error
+            return format_html("next at {}{}", due, f", as: {error}" if error else "")
+        known = "done, or told by events" if conversation.roster_known else "not needed"
+        return f"given up: {conversation.roster_error}" if conversation.roster_error else known
+
+    @admin.action(description="Ask again who takes part, where that could not be learnt", permissions=["act"])
+    def ask_who_takes_part(self, request: HttpRequest, conversations: QuerySet[Conversation]) -> None:
+        chosen = list(conversations)
+        asked = [one for one in chosen if one.roster_error and not one.roster_due_at]
+        self.log_all(request, asked, "Asked again who takes part.")
+        self.tell(request, ask_again([one.pk for one in chosen]), "Asked again", selected=len(chosen))
 
     @admin.display(description="Who has left")
     def departed(self, conversation: Conversation) -> SafeString | str:

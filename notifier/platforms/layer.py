@@ -20,9 +20,11 @@ from notifier.platforms.base import (
     Identity,
     Platform,
     PlatformConfig,
-    Rank,
+    Question,
     Reading,
     Registration,
+    Standing,
+    Steps,
 )
 from notifier.platforms.layer_parts import cut_text
 from notifier.platforms.layer_values import bare_uuid
@@ -48,7 +50,7 @@ class LayerPlatform(Platform):
 
     key: ClassVar[str] = "layer"
     title: ClassVar[str] = "Layer"
-    can: ClassVar[frozenset[Can]] = frozenset(Can)
+    can: ClassVar[frozenset[Can]] = frozenset(Can) - {Can.SOCKET, Can.ROSTER}
     option_help: ClassVar[Mapping[str, str]] = {
         "app_id": "The application's id: a UUID, or layer:///apps/staging/UUID as the dashboard shows it.",
         "api_url": f"Base URL of the server API, without /apps; {DEFAULT_API_URL} when empty.",
@@ -112,15 +114,19 @@ class LayerPlatform(Platform):
             return Done("")
         return layer_answers.read(answer, lambda body: layer_answers.read_title(self._title_key, body))
 
-    def status_request(self, conversation: str, message: str) -> Request:
-        """The newest messages of the conversation: Layer documents `recipient_status` as null in the answer to a
-        GET of a single message, and the user's view tells of one user only. An older message is thus not told."""
-        return self._request("GET", f"/conversations/{_segment(conversation)}/messages?page_size={PAGE_SIZE}")
+    def standing_steps(self, questions: Sequence[Question]) -> Sequence[Steps[Mapping[Question, Reading[Standing]]]]:
+        """One request for each conversation."""
+        by_conversation: dict[str, list[Question]] = {}
+        for question in questions:
+            by_conversation.setdefault(question.conversation, []).append(question)
+        return [self._ask(conversation, asked) for conversation, asked in by_conversation.items()]
 
-    def statuses(self, message: str, answer: Answer) -> Reading[Mapping[str, Rank] | None]:
-        if layer_answers.gone(answer):
-            return Done(None)
-        return layer_answers.read(answer, lambda body: layer_answers.read_statuses(message, body))
+    def _ask(self, conversation: str, asked: Sequence[Question]) -> Steps[Mapping[Question, Reading[Standing]]]:
+        """By the newest messages of the conversation: Layer documents `recipient_status` as null in the answer to a
+        GET of a single message, and the user's view tells of one user only. An older message is thus not told."""
+        path = f"/conversations/{_segment(conversation)}/messages?page_size={PAGE_SIZE}"
+        answer = yield self._request("GET", path)
+        return {question: _standing(question, answer) for question in asked}
 
     # Acting
 
@@ -190,6 +196,12 @@ class LayerPlatform(Platform):
         return Request(
             method, self._base + path, headers, json.dumps(body, ensure_ascii=False).encode(errors="replace")
         )
+
+
+def _standing(question: Question, answer: Answer) -> Reading[Standing]:
+    if layer_answers.gone(answer):
+        return Done(Standing.DELETED)
+    return layer_answers.read(answer, lambda body: layer_answers.read_standing(question, body))
 
 
 def _segment(text: str) -> str:

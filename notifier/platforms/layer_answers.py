@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from notifier.platforms.base import Done, Identity, Later, No, Rank, Reading
+from notifier.platforms.base import Done, Identity, Later, No, Question, Rank, Reading, Standing
 from notifier.platforms.layer_events import message_statuses
 from notifier.platforms.layer_values import bare_uuid, needed_uuid, title_of
 from notifier.texts import clean_json, clean_text, loads_object
@@ -91,12 +91,13 @@ def read_title(title_key: str, body: bytes) -> str:
     return title_of(loads_object(body), title_key) or ""
 
 
-def read_statuses(message: str, body: bytes) -> Mapping[str, Rank] | None:
-    """The statuses of one message of a list, None when it is not in it or its map is null. Raises Unreadable."""
+def read_standing(question: Question, body: bytes) -> Standing:
+    """How one message of a list stands; UNKNOWN when it is not in it or its map is null. Raises Unreadable."""
     for entry in loads_list(body):
-        if isinstance(entry, dict) and bare_uuid(entry.get("id")) == bare_uuid(message):
-            return message_statuses(entry)
-    return None
+        if isinstance(entry, dict) and bare_uuid(entry.get("id")) == bare_uuid(question.message):
+            rank = (message_statuses(entry) or {}).get(question.user)
+            return Standing.UNKNOWN if rank is None else Standing.READ if rank is Rank.READ else Standing.UNREAD
+    return Standing.UNKNOWN
 
 
 def loads_list(body: bytes) -> list[Any]:

@@ -11,14 +11,11 @@ from hashlib import sha256
 from typing import Any
 
 from notifier.platforms.base import ChatEvent, Envelope, Kind, MessageFacts, Rank
+from notifier.platforms.fields import moment, needed_object, optional_list, optional_object
 from notifier.platforms.layer_parts import read_part
 from notifier.platforms.layer_values import (
     bare_uuid,
-    moment,
-    needed_object,
     needed_uuid,
-    optional_list,
-    optional_object,
     participants,
     person,
     statuses,

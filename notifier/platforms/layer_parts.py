@@ -8,7 +8,7 @@ from typing import Final
 
 from notifier.links import is_open_link
 from notifier.platforms.base import Part
-from notifier.platforms.layer_values import moment, optional_text
+from notifier.platforms.fields import moment, optional_text
 from notifier.texts import clean_text
 from notifier.wire import Unreadable
 

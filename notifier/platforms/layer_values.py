@@ -1,4 +1,4 @@
-"""Single values as Layer writes them: ids, users, dates, statuses, and checked access to the fields of an object.
+"""Single values as Layer writes them: ids, users, statuses, titles.
 
 Layer has three spellings of an id (URI, URL, bare UUID) and three versions of its payloads. Everything is brought
 to one form here: ids are bare lower-case UUIDs, users are the application's own strings, dates are aware.
@@ -7,11 +7,11 @@ to one form here: ids are bare lower-case UUIDs, users are the application's own
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
 from notifier.platforms.base import Rank
+from notifier.platforms.fields import optional_object, optional_text
 from notifier.texts import clean_text
 from notifier.wire import Unreadable
 
@@ -45,40 +45,6 @@ def needed_uuid(value: object, field: str) -> str:
     if found is None:
         raise Unreadable(f"{field} does not end in a UUID")
     return found
-
-
-def optional_object(parent: Mapping[str, Any], name: str, path: str = "") -> dict[str, Any] | None:
-    """The object under `name`; absent and null are alike. Raises Unreadable when it is anything else."""
-    value = parent.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise Unreadable(f"{path}{name} is not an object")
-    return value
-
-
-def needed_object(parent: Mapping[str, Any], name: str, path: str = "") -> dict[str, Any]:
-    """As `optional_object`, but absent is Unreadable too."""
-    value = optional_object(parent, name, path)
-    if value is None:
-        raise Unreadable(f"{path}{name} is missing")
-    return value
-
-
-def optional_list(parent: Mapping[str, Any], name: str, path: str = "") -> list[Any] | None:
-    """The list under `name`; absent and null are alike. Raises Unreadable when it is anything else."""
-    value = parent.get(name)
-    if value is not None and not isinstance(value, list):
-        raise Unreadable(f"{path}{name} is not a list")
-    return value
-
-
-def optional_text(parent: Mapping[str, Any], name: str, path: str = "") -> str | None:
-    """The cleaned text under `name`, None when absent, null or empty. Raises Unreadable when it is anything else."""
-    value = parent.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise Unreadable(f"{path}{name} is not a text")
-    return clean_text(value) or None
 
 
 def user_id(value: str) -> str:
@@ -127,17 +93,6 @@ def statuses(value: Mapping[str, Any] | None) -> dict[str, Rank]:
             user = user_id(key)
             found[user] = max(rank, found.get(user, rank))
     return found
-
-
-def moment(value: object) -> datetime | None:
-    """A date in UTC, None when it cannot be read: no event is worth losing for its date."""
-    if not isinstance(value, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(value)
-        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def title_of(conversation: Mapping[str, Any], title_key: str) -> str | None:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from notifier.platforms.base import Registration
+from notifier.platforms.fields import optional_list, optional_object, optional_text
 from notifier.platforms.layer_answers import loads_list
 from notifier.platforms.layer_events import canonical_name
-from notifier.platforms.layer_values import needed_uuid, optional_list, optional_object, optional_text
+from notifier.platforms.layer_values import needed_uuid
 from notifier.texts import loads_object
 from notifier.wire import Unreadable
 

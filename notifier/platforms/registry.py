@@ -8,6 +8,9 @@ from notifier.platforms.base import Platform, PlatformConfig
 #: key of the platform and where its class is; a module is imported when it is first asked for
 PLATFORMS: dict[str, str] = {
     "layer": "notifier.platforms.layer.LayerPlatform",
+    "matrix": "notifier.platforms.matrix.MatrixPlatform",
+    "privmx": "notifier.platforms.privmx.PrivmxPlatform",
+    "generic": "notifier.platforms.generic.GenericPlatform",
 }
 
 

@@ -1,4 +1,4 @@
-"""Erasing people from the chat side: what they wrote, what they were sent, where they left.
+"""Erasing people from the chat side: what they wrote, what they were sent, where they take part, where they left.
 
 Their messages become tombstones, as if they had deleted them: nobody is told of them any more.
 """
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from notifier.models import InboxEvent, ListenedEvent
-from notifier.services.forgetting import Kind, counts, deleted, forget_all
+from notifier.services.forgetting import Kind, counts, deleted, forget_all, of_conversations, of_messages
 from notifier.sql import Rows
 
 #: a user: the primary key of his chat app, and his id there
@@ -39,13 +39,12 @@ _KINDS = [
         which=f"exists (select 1 from {{rows:who}} {_ITS_APP} and who.user_id = x.user_id)",
         acts=(deleted("notifier_departure"),),
     ),
-    Kind(
-        what="receipts",
-        table="notifier_receipt",
-        column="message_id",
-        which=_OF_HIS,
-        acts=(f"delete from notifier_receipt as x where x.message_id {{in:ids}} and {_OF_HIS}",),
+    *(
+        of_conversations(what, table, f"exists (select 1 from {{rows:who}} {_ITS_APP} and who.user_id = x.user_id)")
+        for what, table in (("read marks", "notifier_watermark"), ("participations", "notifier_participant"))
     ),
+    of_messages("receipts", "notifier_receipt", _OF_HIS),
+    of_messages("edits that he made", "notifier_earlyedit", _OF_HIS.replace("x.user_id", "x.editor_id")),
 ]
 
 

@@ -85,6 +85,21 @@ def deleted(table: str) -> str:
     return f"delete from {table} where id {{in:ids}}"
 
 
+def of_conversations(what: str, table: str, which: str) -> Kind:
+    """A kind of rows that are known by their conversation, of which it has several."""
+    return _several(what, table, "conversation_id", which)
+
+
+def of_messages(what: str, table: str, which: str) -> Kind:
+    """The same of rows that are known by their message."""
+    return _several(what, table, "message_id", which)
+
+
+def _several(what: str, table: str, column: str, which: str) -> Kind:
+    act = f"delete from {table} as x where x.{column} {{in:ids}} and ({which})"
+    return Kind(what=what, table=table, column=column, which=which, acts=(act,))
+
+
 def counts(kinds: Iterable[Kind], **params: Any) -> dict[str, int]:
     """How many of each kind there are, by its name, without those of which there are none."""
     return {kind.what: count for kind in kinds if (count := kind.count(**params))}

@@ -8,8 +8,9 @@ from datetime import timedelta
 from threading import Lock
 
 from notifier.models import ChatApp, Hook
-from notifier.platforms.base import Platform, PlatformConfig
+from notifier.platforms.base import Can, Platform, PlatformConfig
 from notifier.platforms.registry import make_platform
+from notifier.services import rules
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ _LOOK_AGAIN_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LiveHook:
-    """A hook ready for use. `receipts` is None for a listening hook: then its events go to the project's own code."""
+    """A hook ready for use. `receipts`: it reports who is to be told of messages; else its events go to own code."""
 
     id: int
     slug: str
@@ -33,6 +34,7 @@ class LiveHook:
     platform: Platform
     identities: str
     identity_function: str
+    asks_first: bool = False
 
 
 _mutex = Lock()
@@ -69,6 +71,7 @@ def forget_hooks() -> None:
     global _read_at
     with _mutex:
         _read_at = float("-inf")
+    rules.forget()
 
 
 def _with_slug(slug: str, hooks: dict[int, LiveHook]) -> LiveHook | None:
@@ -87,16 +90,23 @@ def _read() -> dict[int, LiveHook]:
 
 
 def _live(hook: Hook) -> LiveHook:
+    platform = platform_of(hook.chat_app)
     return LiveHook(
         id=hook.pk,
         slug=hook.slug,
         chat_app=hook.chat_app_id,
-        receipts=hook.kind == Hook.Kind.RECEIPTS,
+        receipts=hook.kind != Hook.Kind.LISTEN,
         enabled=hook.enabled,
         delay=hook.delay,
         ranks=tuple(hook.reported_ranks),
         secrets=tuple(hook.secrets),
-        platform=platform_of(hook.chat_app),
+        platform=platform,
         identities=hook.identities,
         identity_function=hook.identity_function,
+        asks_first=_asks_first(hook, platform),
     )
+
+
+def _asks_first(hook: Hook, platform: Platform) -> bool:
+    usual = platform.asks_first and hook.kind == Hook.Kind.RECEIPTS
+    return Can.ASK in platform.can and (usual if not hook.ask_first else hook.ask_first == Hook.AskFirst.ALWAYS)

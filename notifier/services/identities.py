@@ -1,4 +1,4 @@
-"""Who a chat user is: off, from the platform, or by a function named in the hook.
+"""Who a chat user is: off, from the platform, by a function named in the hook, or by our own contacts alone.
 
 A function of a project's own takes a list of user ids and returns a mapping of user id to an `Identity`, to a
 mapping with `name`, `phone` and whatever else templates may use, or to None for somebody it does not know.
@@ -15,8 +15,9 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from notifier.models import Hook
-from notifier.platforms.base import Done, Identity, Later, No, Reading
+from notifier.platforms.base import Done, Identity, Later, No, Platform, Reading
 from notifier.services.hooks import LiveHook
+from notifier.services.steps import follow_all
 from notifier.texts import clean_json
 from notifier.transport import Exchange
 from notifier.wire import Unreadable
@@ -31,20 +32,37 @@ _FAILURES = (Exception, SystemExit, GeneratorExit, CancelledError)
 def identities(hook: LiveHook, users: Collection[str], exchange: Exchange[str], *, deadline: float) -> Found:
     """What the hook's source says of each user. No transaction may be open: it may call the platform.
 
-    `deadline` is a moment of the monotonic clock; who has no answer then is left out. Somebody always has one.
+    `deadline` is a moment of the monotonic clock; who has no answer then is left out. Of a directory, which is kept
+    elsewhere, whoever is asked about is not in it.
     """
-    if hook.identities == Hook.Identities.OFF:
+    if hook.identities in (Hook.Identities.OFF, Hook.Identities.DIRECTORY):
         return {user: Done(None) for user in users}
     if hook.identities == Hook.Identities.FUNCTION:
         return _from_function(hook.identity_function, list(users), deadline)
-    asked = ((user, hook.platform.identity_request(user)) for user in users)
+    if type(hook.platform).identity_steps is not Platform.identity_steps:
+        return _in_steps(hook.platform, users, exchange, deadline)
+    return _at_once(hook.platform, users, exchange, deadline)
+
+
+def _at_once(platform: Platform, users: Collection[str], exchange: Exchange[str], deadline: float) -> Found:
+    """By one request each. Somebody always has an answer."""
+    asked = ((user, platform.identity_request(user)) for user in users)
     found: Found = {}
     for user, answer in exchange.all(asked, window=settings.CONNECTIONS_PER_STAGE):
-        found[user] = hook.platform.identity(user, answer)
+        found[user] = platform.identity(user, answer)
         if time.monotonic() > deadline:
             exchange.close()  # what is still in flight must not come back among the answers of the next batch
             break
     return found
+
+
+def _in_steps(platform: Platform, users: Collection[str], exchange: Exchange[str], deadline: float) -> Found:
+    """By as many requests as each takes. Where all the time was not enough for one person, that is a try."""
+    if not users or time.monotonic() > deadline:
+        return {}
+    series = {user: platform.identity_steps(user) for user in users}
+    found = follow_all(series, exchange, window=settings.CONNECTIONS_PER_STAGE, deadline=deadline)
+    return dict(found) or {user: Later("the platform did not say in time who this is") for user in users}
 
 
 def _from_function(path: str, users: list[str], deadline: float) -> Found:

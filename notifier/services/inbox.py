@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
@@ -13,12 +14,13 @@ from django.db import InterfaceError, InternalError, OperationalError, transacti
 from notifier import doorbell, trail
 from notifier.counters import DRAINED, FAILED
 from notifier.models import InboxEvent
-from notifier.platforms.base import ChatEvent, Envelope
+from notifier.platforms.base import ChatEvent, Delivered
 from notifier.runner import Step
-from notifier.services import listening, merging
+from notifier.services import listening, merging, turns
 from notifier.services.conversations import Arrived
 from notifier.services.hooks import LiveHook, hooks_with, live_hooks
 from notifier.sql import Ids, Rows, fetch, moment, run
+from notifier.texts import clean_text
 from notifier.traces import trace
 from notifier.wire import Unreadable
 
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 STAGE = "drain"
 _PORTION = 48 * 1024  # bytes; as text, which the wire carries, it is twice that
+_LONGEST = 255  # characters, of a key and of a conversation
+_OTHERS_TURN = 0.05  # seconds until we look again at what another worker has in hand
 
 _Row = tuple[Any, ...]  # id, hook, when received, key, length of the body
 
@@ -41,35 +45,61 @@ class Delivery:
     body: bytes
 
 
-def accept(hook: LiveHook, envelope: Envelope, body: bytes) -> None:
-    """Store one delivery, once; a repeat of its key changes nothing. Committed when this returns.
+def accept(hook: LiveHook, events: Sequence[Delivered]) -> None:
+    """Store events, each once, in this order; a repeat of a key changes nothing. All committed when this returns.
 
     The caller is outside any transaction. Raises OperationalError when the database is away.
     """
-    rows = fetch(
+    rows = _insert_one(hook, events[0]) if len(events) == 1 else _insert(hook, events)
+    for id_, key in rows:
+        trail.note("accepted", [trail.name(id_)], hook=hook.slug, event=key)
+
+
+def _insert_one(hook: LiveHook, event: Delivered) -> list[_Row]:
+    return fetch(
         "insert into notifier_inboxevent (hook_id, key, conversation, body, received_at)"
         " values (%(hook)s, %(key)s, %(conversation)s, %(body)s, {now}) on conflict (hook_id, key) do nothing"
-        " returning id",
+        " returning id, key",
         hook=hook.id,
-        key=envelope.key[:255],
-        conversation=envelope.conversation,
-        body=body,
+        key=_kept(event.envelope.key),
+        conversation=_hint(event.envelope.conversation),
+        body=event.body,
     )
-    trail.note("accepted", [trail.name(id_) for (id_,) in rows], hook=hook.slug, event=envelope.key[:255])
+
+
+def _kept(key: str) -> str:
+    """A key as its column can hold it: shortened, two long ones that begin alike would count as one event."""
+    fit = clean_text(key)
+    return fit if len(fit) <= _LONGEST else f"sha256:{sha256(fit.encode()).hexdigest()}"
+
+
+def _hint(conversation: str | None) -> str | None:
+    """None, which is any conversation, for one that its column cannot hold."""
+    if conversation is None or len(conversation) > _LONGEST or clean_text(conversation) != conversation:
+        return None
+    return conversation
+
+
+def _insert(hook: LiveHook, events: Sequence[Delivered]) -> list[_Row]:
+    """All of them or none. Bodies are bytes, which neither database takes in a list of rows as JSON."""
+    with transaction.atomic():
+        return [row for event in events for row in _insert_one(hook, event)]
 
 
 def drain() -> Step:
     """Drain one batch: claim, parse, merge, delete, in one transaction. A poisonous event fails alone."""
     try:
         with transaction.atomic():
-            claimed = _claim(settings.DRAIN_BATCH)
-            _work(claimed)
+            ours = turns.take()
+            claimed = _claim(settings.DRAIN_BATCH, ours)
+            _work(_in_turn(claimed, ours))
     except OperationalError:
         raise
     except Exception as error:  # whatever one event does to a batch, the others are drained without it
         log.warning("A batch of the inbox failed (%s); its events are drained one by one.", type(error).__name__)
         return Step(done=_drain_singly(), more=True)
-    return Step(done=len(claimed), more=bool(claimed), busy=len(claimed) == settings.DRAIN_BATCH)
+    wait = _OTHERS_TURN if ours.others and not claimed else None
+    return Step(done=len(claimed), more=bool(claimed), busy=len(claimed) == settings.DRAIN_BATCH, next_in=wait)
 
 
 def redrive(ids: list[int]) -> int:
@@ -80,13 +110,21 @@ def redrive(ids: list[int]) -> int:
     return count
 
 
-def _claim(limit: int) -> list[_Row]:
-    """Lock the oldest events, without their bodies."""
+def _claim(limit: int, ours: turns.Turns) -> list[_Row]:
+    """Lock the oldest events, without their bodies. Those that are another worker's to merge are passed over."""
+    passed_over = " and not i.hook_id {in:others}" if ours.others else ""
     return fetch(
-        "select i.id, i.hook_id, i.received_at, i.key, length(i.body) from notifier_inboxevent i where i.state = 0"
-        " order by i.id limit %(limit)s {lock:i}",
+        f"select i.id, i.hook_id, i.received_at, i.key, length(i.body) from notifier_inboxevent i where i.state = 0"
+        f"{passed_over} order by i.id limit %(limit)s {{lock:i}}",
         limit=limit,
+        **({"others": Ids("bigint", ours.others)} if ours.others else {}),
     )
+
+
+def _in_turn(claimed: Sequence[_Row], ours: turns.Turns) -> list[_Row]:
+    """Without the events of a hook that was made just now: whose turn they are is known at the next look."""
+    hooks = hooks_with({row[1] for row in claimed})
+    return [row for row in claimed if ours.includes(hooks.get(row[1]))]
 
 
 def _bodies(claimed: Sequence[_Row]) -> dict[int, bytes]:
@@ -138,7 +176,9 @@ def _work(claimed: Sequence[_Row]) -> None:
 def _merge(read: list[tuple[Delivery, list[ChatEvent]]]) -> None:
     by_app: dict[int, list[Arrived]] = defaultdict(list)
     for delivery, events in read:
-        by_app[delivery.hook.chat_app].extend(Arrived(delivery.received_at, event, delivery.id) for event in events)
+        by_app[delivery.hook.chat_app].extend(
+            Arrived(delivery.received_at, event, delivery.id, place) for place, event in enumerate(events)
+        )
     for chat_app, arrived in sorted(by_app.items()):
         hooks = [h for h in live_hooks().values() if h.chat_app == chat_app and h.receipts and h.enabled]
         merging.merge(chat_app, hooks, arrived)
@@ -158,22 +198,35 @@ def _set_aside(failed: list[tuple[int, str]]) -> None:
 
 
 def _drain_singly() -> int:
-    """One transaction per event, after a batch failed in the database."""
+    """One transaction per event, after a batch failed in the database. Where they come in order, one after the other:
+    what is not our turn any more, and all that follows it, is left to whoever has the turn.
+    """
     with transaction.atomic():
-        ids = [row[0] for row in _claim(settings.DRAIN_BATCH)]
-    for id_ in ids:
+        ours = turns.take()
+        claimed = _in_turn(_claim(settings.DRAIN_BATCH, ours), ours)
+    not_ours: set[int] = set()
+    for id_, hook_id, *_ in claimed:
+        hook = hooks_with({hook_id}).get(hook_id)
+        if hook is not None and hook.chat_app in not_ours:
+            continue
         try:
             with transaction.atomic():
-                _work(
-                    fetch(
-                        "select i.id, i.hook_id, i.received_at, i.key, length(i.body) from notifier_inboxevent i"
-                        " where i.id = %(id)s and i.state = 0 {lock:i}",
-                        id=id_,
-                    )
-                )
+                if not turns.take_one(hook):
+                    not_ours.add(hook.chat_app if hook else 0)
+                    continue
+                _work(_claim_again(id_))
         except (OperationalError, InterfaceError, InternalError):  # also a transaction that was ended as we stood still
             raise
         except Exception as error:
             log.error("Event %s could not be merged; it is set aside.\n%s", id_, trace(error))
             _set_aside([(id_, f"It could not be merged: {type(error.__cause__ or error).__name__}")])
-    return len(ids)
+    return len(claimed)
+
+
+def _claim_again(id_: int) -> list[_Row]:
+    """The event itself, or nothing when another worker has it or merged it since."""
+    return fetch(
+        "select i.id, i.hook_id, i.received_at, i.key, length(i.body) from notifier_inboxevent i"
+        " where i.id = %(id)s and i.state = 0 {lock:i}",
+        id=id_,
+    )

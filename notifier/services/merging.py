@@ -2,19 +2,24 @@
 
 a receipt only rises, a deletion stays, a message becomes known once. Rows are sorted by key before they are
 written, so that two workers lock them in the same order.
+
+A deletion counts whoever it is by: moderators delete what others wrote, and the platform has looked at who may before
+it tells us (a Matrix homeserver checks the power levels of a redaction). Of edits that cannot be said: see `edits`.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from notifier import doorbell
-from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Part, Rank
-from notifier.services import conversations
+from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Rank
+from notifier.services import conversations, edits, participants, rules, watermarks
+from notifier.services.contents import as_json, contents
 from notifier.services.conversations import Arrived
-from notifier.services.hooks import LiveHook
+from notifier.services.edits import Person
+from notifier.services.hooks import LiveHook, live_hooks
+from notifier.services.positions import position_of
 from notifier.sql import Ids, Rows, fetch, run
 
 log = logging.getLogger(__name__)
@@ -33,43 +38,68 @@ class _Facts:
     trace: int | None = None
     message: MessageFacts | None = None
     received_at: datetime | None = None
-    edited: MessageFacts | None = None
-    edited_at: datetime | None = None
+    sent_at: datetime | None = None
+    position: int | None = None
+    to_participants: bool = False
+    edited: dict[Person, tuple[MessageFacts, datetime]] = field(default_factory=dict)
     deleted_at: datetime | None = None
     ranks: dict[str, int] = field(default_factory=dict)
 
 
 def merge(chat_app: int, hooks: Sequence[LiveHook], arrived: Iterable[Arrived]) -> None:
     """Merge the events of one chat app, and plan a check per receipts hook for each message that became known."""
-    arrived = list(arrived)
-    facts = _gather(arrived)
-    found = conversations.known(chat_app, arrived)
+    arrived = rules.applied(chat_app, list(arrived))
+    platform = next((hook.platform for hook in live_hooks().values() if hook.chat_app == chat_app), None)
+    in_order = platform is not None and platform.in_order
+    facts = _gather(arrived, in_order=in_order)
+    found = conversations.known(chat_app, arrived, platform)
+    participants.change(found, arrived, platform)
     if facts:
-        ids, known = _messages(chat_app, facts, found)
-        _edits(ids, facts)
+        ids, known, appeared = _messages(chat_app, facts, found)
+        edited = [(ids[key], one) for key, fact in facts.items() for one in fact.edited.values()]
+        edits.apply([edits.edit(id_, *one) for id_, one in edited], appeared)
         _receipts(ids, facts)
+        participants.address([ids[key] for key in known if facts[key].to_participants])
         _checks(hooks, [(ids[key], facts[key]) for key in known])
+    watermarks.note(chat_app, found, arrived, platform)
     # What is older has been told of by now, or is too old to be.
     longest = max((hook.delay for hook in hooks), default=timedelta(0)) + _LONGEST_WAIT
-    conversations.departures(found, arrived, within=longest)
+    conversations.departures(found, arrived, within=longest, in_order=in_order)
 
 
-def _gather(arrived: Sequence[Arrived]) -> dict[str, _Facts]:
+def _gather(arrived: Sequence[Arrived], *, in_order: bool) -> dict[str, _Facts]:
     facts: dict[str, _Facts] = {}
-    for received_at, event, trace in arrived:
+    for one in arrived:
+        received_at, event, trace, _ = one
         if event.message is None or event.conversation is None:
             continue
         fact = facts.setdefault(event.message.id, _Facts(event.conversation, trace))
         if event.kind is Kind.SENT and fact.message is None:
             fact.message, fact.received_at, fact.trace = event.message, received_at, trace
+            fact.sent_at = _sent_at(one, in_order=in_order)
+            fact.position = None if event.message.aside else position_of(one, in_order=in_order)
+            fact.to_participants = event.to_participants
         elif event.kind is Kind.EDITED:
-            at = event.at or received_at
-            if fact.edited_at is None or fact.edited_at <= at:
-                fact.edited, fact.edited_at = event.message, at
+            _edit(fact, event.message, event.at or received_at)
         elif event.kind is Kind.DELETED:
             fact.deleted_at = event.at or received_at
         _raise_ranks(fact.ranks, event, event.message.sender_id)
     return dict(sorted(facts.items()))
+
+
+def _sent_at(arrived: Arrived, *, in_order: bool) -> datetime:
+    """By the platform's stamp. Where events come in order, stamps are of many clocks: then not after it was received,
+    so that whoever leaves afterwards has left after it.
+    """
+    stamp = arrived.event.message.sent_at if arrived.event.message else None
+    return arrived.received_at if stamp is None or (in_order and stamp > arrived.received_at) else stamp
+
+
+def _edit(fact: _Facts, edited: MessageFacts, at: datetime) -> None:
+    """Of each editor the newest: which of them may edit the message is seen when that is known."""
+    editor = edits.person(edited)
+    if editor not in fact.edited or fact.edited[editor][1] <= at:
+        fact.edited[editor] = edited, at
 
 
 def _raise_ranks(ranks: dict[str, int], event: ChatEvent, sender: str | None) -> None:
@@ -91,50 +121,55 @@ _MESSAGE_COLUMNS = {
     "body": "text",
     "parts": "text",
     "sent_at": "timestamptz",
+    "position": "bigint",
+    "to_participants": "boolean",
     "deleted_at": "timestamptz",
     "trace": "bigint",
 }
 
 
-def _messages(chat_app: int, facts: dict[str, _Facts], found: dict[str, int]) -> tuple[dict[str, int], list[str]]:
-    """Primary keys of all messages, and which of them became known just now (and are not deleted)."""
+def _messages(
+    chat_app: int, facts: dict[str, _Facts], found: dict[str, int]
+) -> tuple[dict[str, int], list[str], list[int]]:
+    """Primary keys of all messages, and which of them became known just now (and are not deleted).
+
+    Then those of which something else was told before they themselves were seen or deleted just now. All rows stay
+    locked until the transaction ends, also those that were not changed (PostgreSQL, INSERT, "ON CONFLICT Clause").
+    """
     written = fetch(
         "insert into notifier_message"
-        " (chat_app_id, conversation_id, key, sender_id, sender_name, text, parts, sent_at, deleted_at, trace,"
-        " changed_at)"
+        " (chat_app_id, conversation_id, key, sender_id, sender_name, text, parts, sent_at, position,"
+        " to_participants, deleted_at, trace, changed_at)"
         " select %(app)s, new.conversation_id, new.key, new.sender_id, new.sender_name, new.body,"
-        f" {_as_json('new.parts')}, new.sent_at, new.deleted_at, new.trace,"
+        f" {as_json('new.parts')}, new.sent_at, new.position, new.to_participants, new.deleted_at, new.trace,"
         # Of what was never seen itself nothing else tells its age, by which it is forgotten.
         " case when new.sent_at is null and new.deleted_at is null then {now} end from {rows:new} where true"
         " on conflict (chat_app_id, key) do update set"
         " sender_id = coalesce(notifier_message.sender_id, excluded.sender_id),"
         " sender_name = coalesce(notifier_message.sender_name, excluded.sender_name),"
         " text = case when coalesce(notifier_message.deleted_at, excluded.deleted_at) is not null then ''"
-        "   when notifier_message.sent_at is null and notifier_message.edited_at is null then excluded.text"
+        "   when notifier_message.sent_at is null then excluded.text"
         "   else notifier_message.text end,"
         " parts = case when coalesce(notifier_message.deleted_at, excluded.deleted_at) is not null then null"
-        "   when notifier_message.sent_at is null and notifier_message.edited_at is null then excluded.parts"
+        "   when notifier_message.sent_at is null then excluded.parts"
         "   else notifier_message.parts end,"
         " trace = case when notifier_message.sent_at is null and excluded.sent_at is not null then excluded.trace"
         "   else notifier_message.trace end,"
         " sent_at = coalesce(notifier_message.sent_at, excluded.sent_at),"
+        " position = coalesce(notifier_message.position, excluded.position),"
+        " to_participants = coalesce(notifier_message.to_participants, excluded.to_participants),"
         " deleted_at = coalesce(notifier_message.deleted_at, excluded.deleted_at)"
         " where (notifier_message.sent_at is null and excluded.sent_at is not null)"
         "   or (notifier_message.deleted_at is null and excluded.deleted_at is not null)"
-        " returning id, key, deleted_at",
+        " returning id, key, deleted_at, changed_at is not null",
         app=chat_app,
         new=Rows(_MESSAGE_COLUMNS, [_message_row(key, fact, found) for key, fact in facts.items()]),
     )
-    ids = {key: id_ for id_, key, _ in written}
-    known = [key for _, key, deleted_at in written if deleted_at is None and facts[key].message is not None]
+    ids = {key: id_ for id_, key, *_ in written}
+    known = [key for _, key, deleted_at, _ in written if deleted_at is None and facts[key].message is not None]
+    appeared = [id_ for id_, key, _, told_of in written if told_of and (facts[key].message or facts[key].deleted_at)]
     ids |= _find_messages(chat_app, [key for key in facts if key not in ids])
-    return ids, known
-
-
-def _as_json(column: str) -> str:
-    from django.db import connection
-
-    return f"cast({column} as jsonb)" if connection.vendor == "postgresql" else column
+    return ids, known, appeared
 
 
 def _find_messages(chat_app: int, keys: Sequence[str]) -> dict[str, int]:
@@ -150,7 +185,7 @@ def _find_messages(chat_app: int, keys: Sequence[str]) -> dict[str, int]:
 
 def _message_row(key: str, fact: _Facts, found: dict[str, int]) -> tuple[object, ...]:
     shown = None if fact.deleted_at else fact.message
-    text, parts = _contents(shown) if shown else ("", None)
+    text, parts = contents(shown) if shown else ("", None)
     message = fact.message
     return (
         found[fact.conversation],
@@ -159,38 +194,12 @@ def _message_row(key: str, fact: _Facts, found: dict[str, int]) -> tuple[object,
         message.sender_name if message else None,
         text,
         parts,
-        (message.sent_at or fact.received_at) if message else None,
+        fact.sent_at,
+        fact.position,
+        fact.to_participants or None,
         fact.deleted_at,
         fact.trace,
     )
-
-
-def _contents(message: MessageFacts) -> tuple[str, str | None]:
-    """The joined text, and the parts as JSON when there is more to them than that."""
-    text = "\n".join(part.text for part in message.parts if part.text)
-    if len(message.parts) == 1 and message.parts[0].text is not None:
-        return text, None
-    return text, json.dumps([_part_row(part) for part in message.parts])
-
-
-def _part_row(part: Part) -> list[str | int | None]:
-    """As `Message.parts` keeps it."""
-    if not part.url:
-        return [part.mime_type, part.text]
-    return [part.mime_type, part.text, part.url, part.until.isoformat() if part.until else None, part.size]
-
-
-def _edits(ids: dict[str, int], facts: dict[str, _Facts]) -> None:
-    """The newest edit is the text of what is still pending; a deleted message stays deleted."""
-    rows = [(ids[key], *_contents(fact.edited), fact.edited_at) for key, fact in facts.items() if fact.edited]
-    if rows:
-        run(
-            f"update notifier_message set text = new.body, parts = {_as_json('new.parts')}, edited_at = new.stamp,"
-            " changed_at = {now}"
-            " from {rows:new} where notifier_message.id = new.id and deleted_at is null"
-            " and (edited_at is null or edited_at <= new.stamp)",
-            new=Rows({"id": "bigint", "body": "text", "parts": "text", "stamp": "timestamptz"}, rows),
-        )
 
 
 def _receipts(ids: dict[str, int], facts: dict[str, _Facts]) -> None:

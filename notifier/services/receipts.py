@@ -21,7 +21,9 @@ from notifier import doorbell, trail
 from notifier.backoff import MAX_ATTEMPTS, backoff
 from notifier.counters import CHECKS_DONE, UNREAD
 from notifier.models import Hook
+from notifier.platforms.base import Rank
 from notifier.runner import Step
+from notifier.services import watermarks
 from notifier.services.hooks import LiveHook, hooks_with, live_hooks
 from notifier.services.merging import CHECKS, LONGEST_COUNTDOWN
 from notifier.signals import Unread, message_unread
@@ -32,6 +34,10 @@ log = logging.getLogger(__name__)
 
 STAGE = CHECKS
 _BLOCKED_PAUSE = 0.05
+_ROSTER_PAUSE = 1.0
+
+
+_PASSED = watermarks.passed("told", "told.user_id")
 
 
 class UnusableHook(Exception):
@@ -49,6 +55,7 @@ class _Due:
     trace: int | None
     gone: bool
     blocked: bool
+    unasked: bool
 
 
 def check() -> Step:
@@ -56,7 +63,7 @@ def check() -> Step:
     try:
         with transaction.atomic():
             claimed = _claim(settings.CHECK_BATCH)
-            due = _look(claimed)
+            due = _let_wait(_look(claimed))
             open_ = [c for c in due if not c.blocked]
             _tell(open_)
             _delete(open_)
@@ -108,12 +115,30 @@ def _look(claimed: Sequence[tuple[int, int, datetime]]) -> list[_Due]:
         " exists (select 1 from notifier_inboxevent i where i.state = 0 and i.conversation = c.key"
         "   and i.received_at <= due.due_at)"
         " or exists (select 1 from notifier_inboxevent i where i.state = 0 and i.conversation is null"
-        "   and i.received_at <= due.due_at)"
+        "   and i.received_at <= due.due_at), c.roster_due_at is not null"
         " from {rows:due} join notifier_message m on m.id = due.message_id"
         " join notifier_conversation c on c.id = m.conversation_id",
         due=Rows({"hook_id": "bigint", "message_id": "bigint", "due_at": "timestamptz"}, claimed),
     )
-    return [_Due(h, m, moment(at), c, t, bool(gone), bool(blocked)) for h, m, at, c, t, gone, blocked in rows]
+    return [_Due(h, m, moment(at), c, t, *map(bool, facts)) for h, m, at, c, t, *facts in rows]
+
+
+def _let_wait(due: Sequence[_Due]) -> list[_Due]:
+    """Without those of conversations of which it is still being asked who takes part: nobody is to be missed.
+
+    Put off, and not only blocked, as a platform may take long to answer: others would not be claimed behind them. It
+    ends when the platform has answered, or is given up (see `rosters`).
+    """
+    waiting = [one for one in due if one.unasked and not one.gone]
+    if not waiting:
+        return list(due)
+    run(
+        "update notifier_receiptcheck set due_at = {now+wait}"
+        " where (hook_id, message_id) in (select hook_id, message_id from {rows:waiting})",
+        wait=_ROSTER_PAUSE,
+        waiting=Rows({"hook_id": "bigint", "message_id": "bigint"}, [(one.hook, one.message) for one in waiting]),
+    )
+    return [one for one in due if one not in waiting]
 
 
 def _tell(due: Sequence[_Due]) -> None:
@@ -140,13 +165,20 @@ def _note(checked: Mapping[int, _Due], unread: Collection[int]) -> None:
 
 
 def _unread(hook: LiveHook, messages: dict[int, _Due]) -> list[Unread]:
-    """Everyone whose status is reported, and who has not left since the message was sent."""
+    """Everyone whose status is reported, and who has not left since the message was sent.
+
+    Marks are asked of what was found, after everything else: the database would choose its way by what they cost.
+    """
+    ranked, marked = "r.rank {in:ranks}", f"not {_PASSED}"
+    if Rank.READ in hook.ranks:
+        ranked, marked = "true", f"(told.rank {{in:ranks}} or {_PASSED})"
     rows: list[Any] = fetch(
-        "select r.message_id, r.user_id, r.rank from notifier_receipt r join notifier_message m on m.id = r.message_id"
-        " where r.message_id {in:messages} and r.rank {in:ranks} and r.user_id <> coalesce(m.sender_id, '')"
+        "with told as materialized (select r.message_id, r.user_id, r.rank, m.chat_app_id, m.conversation_id, m.key,"
+        "  m.position from notifier_receipt r join notifier_message m on m.id = r.message_id"
+        f" where r.message_id {{in:messages}} and {ranked} and r.user_id <> coalesce(m.sender_id, '')"
         " and not exists (select 1 from notifier_departure d where d.conversation_id = m.conversation_id"
-        "   and d.user_id = r.user_id and d.left_at >= m.sent_at)"
-        " order by r.message_id, r.user_id",
+        "   and d.user_id = r.user_id and d.left_at >= m.sent_at))"
+        f" select message_id, user_id, rank from told where {marked} order by message_id, user_id",
         messages=Ids("bigint", list(messages)),
         ranks=Ids("smallint", hook.ranks),
     )
@@ -173,7 +205,7 @@ def _check_singly() -> int:
     for one in claimed:
         try:
             with transaction.atomic():
-                due = [due for due in _look(_claim_again(one)) if not due.blocked]
+                due = [due for due in _let_wait(_look(_claim_again(one))) if not due.blocked]
                 _tell(due)
                 _delete(due)
         except UnusableHook as error:

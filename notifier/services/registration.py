@@ -11,13 +11,14 @@ from django.conf import settings
 
 from notifier import transport
 from notifier.models import Hook
-from notifier.platforms.base import Done, Later, Platform, Reading, Registration
+from notifier.platforms.base import Can, Done, Later, Platform, Reading, Registration
 from notifier.services.exclusive import LEASE_SECONDS, Busy, registering
 from notifier.services.hooks import platform_of
+from notifier.services.reaching import reached
 from notifier.services.standing import RegistrationError, Standing, shown, standing, summary, wanted
 from notifier.wire import Answer, Request
 
-__all__ = ["RegistrationError", "listed", "register"]
+__all__ = ["RegistrationError", "instructions", "listed", "register"]
 
 T = TypeVar("T")
 
@@ -26,13 +27,30 @@ DEADLINE_SECONDS = LEASE_SECONDS - 15
 POLL_SECONDS = 0.5
 
 
+def instructions(hook: Hook) -> str:
+    """What a person has to do, where the platform has no call to register with; "" where it has, or needs nothing.
+
+    The words hold secrets: for the terminal of whoever asks, and no log. Raises RegistrationError.
+    """
+    platform = platform_of(hook.chat_app)
+    if Can.WEBHOOKS not in platform.can or Can.REGISTER in platform.can:
+        return ""
+    want = wanted(hook, platform)
+    return platform.by_hand(url=want.url, name=want.name, secrets=hook.secrets)
+
+
 def register(hook: Hook, *, dry_run: bool, tick: Callable[[], object] = lambda: None) -> list[str]:
     """Make the platform's webhook what the hook says, and wait until it is active.
 
     Returns what was done, or with `dry_run` would be, in sentences. `tick` is called again and again while waiting.
     Several secrets: the first is registered. Safe to repeat, and for several processes at once; no transaction may be
     open. Raises RegistrationError.
+
+    Where it is done by hand (`instructions`), only whether the platform reaches us is looked at.
     """
+    platform = platform_of(hook.chat_app)
+    if Can.REGISTER not in platform.can:
+        return _without_registering(hook, platform, dry_run)
     if dry_run:
         return _Registrar(hook, tick).planned()
     try:
@@ -42,6 +60,20 @@ def register(hook: Hook, *, dry_run: bool, tick: Callable[[], object] = lambda: 
             return _Registrar(hook, tick).run()
     except Busy:
         raise RegistrationError(f"Another process keeps registering {hook.slug}: wait for its end.") from None
+
+
+def _without_registering(hook: Hook, platform: Platform, dry_run: bool) -> list[str]:
+    if Can.WEBHOOKS not in platform.can:
+        return [f"There is nothing to register, as we connect to {platform.title}: run `manage.py listen`."]
+    want = wanted(hook, platform)
+    if dry_run:
+        return [f"Would have {platform.title} call {want.url}, to see that it can."]
+    reading = reached(platform)
+    if reading is None:
+        return [f"Whether {platform.title} reaches {want.url} cannot be asked: the first event will show it."]
+    if isinstance(reading, Done):
+        return [reading.value]
+    raise RegistrationError(f"{reading.reason.rstrip('.')}. Then repeat `register_webhooks {hook.slug}`.")
 
 
 def listed(platform: Platform) -> Reading[list[Registration]]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from notifier.services.forgetting import Kind, counts, deleted, forget_all
+from notifier.services.forgetting import Kind, counts, deleted, forget_all, of_conversations, of_messages
 
 #: what is younger may be at work: KEEP_TEXTS and KEEP_ROWS are no shorter either
 SHORTEST = timedelta(days=2)
@@ -43,6 +43,7 @@ def _words() -> list[Kind]:
             unless=(_CHECKED, *MESSAGE_PENDING),
             acts=("update notifier_message set text = '', parts = null where id {in:ids}",),
         ),
+        of_messages("edits of messages that were not seen", "notifier_earlyedit", "x.noted_at < {now+age}"),
         Kind(
             what="events that could not be read",
             table="notifier_inboxevent",
@@ -68,6 +69,7 @@ def _rows() -> list[Kind]:
             unless=(_CHECKED, *MESSAGE_NEEDED),
             acts=(
                 "delete from notifier_receipt where message_id {in:ids}",
+                "delete from notifier_earlyedit where message_id {in:ids}",
                 _CHECKS_GO,
                 deleted("notifier_message"),
             ),
@@ -77,6 +79,16 @@ def _rows() -> list[Kind]:
             table="notifier_departure",
             which="x.left_at < {now+age}",
             acts=(deleted("notifier_departure"),),
+        ),
+        # Whatever such a mark is about was sent before it, and is as old.
+        of_conversations("read marks", "notifier_watermark", "x.marked_at < {now+age}"),
+        of_conversations(
+            "participants of conversations that were deleted",
+            "notifier_participant",
+            (
+                "exists (select 1 from notifier_conversation c"
+                " where c.id = x.conversation_id and c.deleted_at < {now+age})"
+            ),
         ),
         *(
             Kind(what=what, table=table, which="x.attempt_time < {now+age}", acts=(deleted(table),))

@@ -55,7 +55,7 @@ def wanted(hook: Hook, platform: Platform) -> Wanted:
         raise RegistrationError(
             f"The hook {hook.slug} has no signing secret: enter a long random text in the admin, or run `setup`."
         )
-    usual = platform.receipt_events if hook.kind == Hook.Kind.RECEIPTS else platform.event_types
+    usual = platform.receipt_events if hook.kind != Hook.Kind.LISTEN else platform.event_types
     url, events = hook_url(hook), tuple(hook.events or usual)
     # Keyed, as a plain digest would let whoever reads the database try out secrets. A new SECRET_KEY registers anew.
     content = json.dumps([hook.secrets[0], sorted(events), url, hook.name])

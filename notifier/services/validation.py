@@ -1,8 +1,9 @@
-"""What is wrong with a chat app or a hook, said before it is saved: the admin and `setup` both ask here.
+"""What is wrong with a chat app, a hook or a rule, said before it is saved: the admin and `setup` both ask here.
 
 The rules live in a service and not in the models' `clean`, because they need adapters and functions of the project.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
@@ -12,9 +13,10 @@ from django.db.models import Model
 from django.utils.module_loading import import_string
 
 from notifier.durations import LONGEST, describe_duration
-from notifier.models import ChatApp, Hook
+from notifier.models import ChatApp, Hook, Rule
 from notifier.platforms.base import Can, Platform, Rank
 from notifier.platforms.registry import UnknownPlatform, platform_class
+from notifier.services.capabilities import capability_problems
 from notifier.services.hooks import platform_of
 
 Problems = dict[str, list[str]]
@@ -22,19 +24,16 @@ Problems = dict[str, list[str]]
 #: what the other half has to say of a chat app, once it is otherwise good
 CHAT_APP_RULES: list[Callable[[ChatApp], Problems]] = []
 
-_NEEDS = {
-    Hook.Kind.RECEIPTS: (Can.WEBHOOKS, Can.RECEIPTS),
-    Hook.Kind.LISTEN: (Can.WEBHOOKS,),
-}
-
 
 def problems_of(instance: Model) -> Problems:
-    """Everything wrong with a ChatApp or a Hook, saved or not, as sentences with their remedies; {} when good.
+    """Everything wrong with a ChatApp, a Hook or a Rule, saved or not, as sentences with their remedies; {} when good.
 
     Keys are names of fields, or NON_FIELD_ERRORS. Rows of other models have no problems here. No network is used.
     """
     if isinstance(instance, ChatApp):
         return chat_app_problems(instance)
+    if isinstance(instance, Rule):
+        return rule_problems(instance)
     return hook_problems(instance) if isinstance(instance, Hook) else {}
 
 
@@ -53,20 +52,38 @@ def chat_app_problems(app: ChatApp) -> Problems:
 
 def hook_problems(hook: Hook) -> Problems:
     """What the platform cannot do or does not know, and settings that could never work."""
+    platform = _platform_class_of(hook)
+    unsigned = not hook.secrets and (platform is None or Can.WEBHOOKS in platform.can)
     problems = {
         "delay": delay_problems(hook.delay, positive=hook.kind == Hook.Kind.RECEIPTS),
-        "report_for_status": _status_problems(hook.report_for_status),
-        "secret": [] if hook.secrets else [_UNSIGNED],
+        "secret": [_UNSIGNED] if unsigned else [],
     }
     if hook.identities == Hook.Identities.FUNCTION:
         problems["identity_function"] = function_problems(hook.identity_function)
-    platform = _platform_class_of(hook)
     if platform is not None:
         problems |= {
-            "kind": _kind_problems(hook, platform),
-            "identities": _identities_problems(hook, platform),
+            **capability_problems(hook, platform),
             "events": _events_problems(hook.events, platform),
         }
+    problems["report_for_status"] = _status_problems(hook.report_for_status) or problems.get("report_for_status", [])
+    return found(problems)
+
+
+def rule_problems(rule: Rule) -> Problems:
+    """Events that the platform does not know, and phones that nobody could be texted at."""
+    problems = {
+        "contexts": _list_problems(rule.contexts, "ids of contexts"),
+        "conversations": _list_problems(rule.conversations, "ids of conversations"),
+        "phones": _phones_problems(rule.phones),
+    }
+    if rule.recipients not in Rule.Recipients.values:
+        problems["recipients"] = [f"There is no such choice: use {' or '.join(Rule.Recipients.values)}."]
+    if rule.recipients == Rule.Recipients.PHONES and rule.phones == []:
+        problems["phones"] = ["Name at least one phone, or choose the conversation's users."]
+    platform = _platform_class_of(rule)
+    problems["events"] = _list_problems(rule.events, "event names")
+    if platform is not None:
+        problems["events"] = problems["events"] or _events_problems(rule.events, platform)
     return found(problems)
 
 
@@ -128,36 +145,39 @@ def _status_problems(words: Any) -> list[str]:
     return [f"There is no status {word!r}: use {', '.join(known)}." for word in words if word not in known]
 
 
-def _platform_class_of(hook: Hook) -> type[Platform] | None:
+def _platform_class_of(row: Hook | Rule) -> type[Platform] | None:
     """None while there is no chat app, or one with an unknown platform: then that is the problem to solve first."""
     try:
-        return platform_class(hook.chat_app.platform)
+        return platform_class(row.chat_app.platform)
     except (ChatApp.DoesNotExist, UnknownPlatform):
         return None
 
 
-def _kind_problems(hook: Hook, platform: type[Platform]) -> list[str]:
-    if hook.kind not in _NEEDS:
-        return [f"There is no kind {hook.kind!r}: use {' or '.join(Hook.Kind.values)}."]
-    return [
-        f"{platform.title} cannot {can.value}, which a hook of the kind {hook.kind} needs: "
-        f"choose another kind or another platform."
-        for can in _NEEDS[Hook.Kind(hook.kind)]
-        if can not in platform.can
-    ]
-
-
-def _identities_problems(hook: Hook, platform: type[Platform]) -> list[str]:
-    if hook.identities not in Hook.Identities.values:
-        return [f"There is no such source: use {', '.join(Hook.Identities.values)}."]
-    if hook.identities == Hook.Identities.PLATFORM and Can.IDENTITIES not in platform.can:
-        return [f"{platform.title} cannot {Can.IDENTITIES.value}: name a function of your own instead."]
-    return []
-
-
 def _events_problems(events: Any, platform: type[Platform]) -> list[str]:
-    if not isinstance(events, list) or not all(isinstance(event, str) for event in events):
+    if not _is_list_of_texts(events):
         return ["Must be a list of event names; an empty one means what the kind needs."]
     known = platform.event_types
     unknown = [event for event in events if known and event not in known]
     return [f"{platform.title} knows no event {event!r}: it knows {', '.join(known)}." for event in unknown]
+
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)  # ITU-T E.164, 6.1: at most 15 digits
+
+
+def _phones_problems(phones: Any) -> list[str]:
+    """Phones are named by their place: they must not get into logs."""
+    if problems := _list_problems(phones, "phones"):
+        return problems
+    return [
+        f"Phone {place} of {len(phones)} is no phone number: write it with its country code, like +12025550100."
+        for place, phone in enumerate(phones, 1)
+        if not _E164.fullmatch(phone)
+    ]
+
+
+def _list_problems(values: Any, what: str) -> list[str]:
+    return [] if _is_list_of_texts(values) else [f"Must be a list of {what}; an empty one is allowed."]
+
+
+def _is_list_of_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)

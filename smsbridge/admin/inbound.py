@@ -21,6 +21,7 @@ COLOURS = {
     State.WAITING.value: "info",
     State.POSTED.value: "success",
     State.UNROUTED.value: "warning",
+    State.REFUSED.value: "warning",
     State.KEYWORD.value: "",
     State.BLOCKED.value: "warning",
     State.DEAD.value: "danger",
@@ -91,7 +92,9 @@ class InboundSmsAdmin(TaggedAdmin, NamedAdmin[InboundSms], PhonesAdmin[InboundSm
         ]
         return table(["Part", "Text", "Received", "Vendor id"], rows, none="It came whole.")
 
-    @admin.action(description="Try again what found no conversation, was given up or blocked", permissions=["act"])
+    @admin.action(
+        description="Try again what found no conversation, was given up, blocked or refused", permissions=["act"]
+    )
     def try_again(self, request: HttpRequest, texts: QuerySet[Any]) -> None:
         chosen = list(texts)
         self.log_all(request, [sms for sms in chosen if sms.state in AGAIN], "Tried again.")

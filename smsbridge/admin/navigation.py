@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 
-from notifier.models import ChatApp, Conversation, Hook, InboxEvent, ListenedEvent, Message
+from notifier.models import ChatApp, Conversation, Hook, InboxEvent, ListenedEvent, Message, Rule
 from smsbridge.models import (
     Bridge,
     ConsentEvent,
@@ -54,6 +54,7 @@ GROUPS: dict[str, list[tuple[str, str, type[Model]]]] = {
         ("Vendor accounts", "storefront", VendorAccount),
         ("Prices of segments", "sell", Rate),
         ("Hooks", "webhook", Hook),
+        ("Rules", "rule", Rule),
         ("Chat apps", "apps", ChatApp),
     ],
     "Admin": [

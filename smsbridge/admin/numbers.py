@@ -14,11 +14,11 @@ from notifier.forms import CheckedForm, PhoneField
 from notifier.services.validation import Problems
 from smsbridge.admin.number_actions import NumberActions
 from smsbridge.keywords import Meaning
-from smsbridge.models import Number, Pool
+from smsbridge.models import Number, OutboundSms, Pool
 from smsbridge.phones import to_e164
 from smsbridge.segments import measure
 from smsbridge.services.accounts import forget_accounts
-from smsbridge.services.answering import wording
+from smsbridge.services.answering import PURPOSES, wording
 from smsbridge.services.policy import one_way_end
 from smsbridge.services.validation import problems_of
 
@@ -72,10 +72,16 @@ class NumbersInline(TabularInline[Number, Pool]):
         return int(getattr(number, "live", 0))
 
 
+_ANSWERED = {
+    **{meaning.upper(): PURPOSES[meaning] for meaning in Meaning},
+    "What cannot be posted": OutboundSms.Purpose.NO_REPLY,
+}
+
+
 class PoolForm(CheckedForm):
     class Meta:
         model = Pool
-        fields = ("name", "stop_answer", "start_answer", "help_answer", "one_way_end")
+        fields = ("name", "stop_answer", "start_answer", "help_answer", "no_reply_answer", "one_way_end")
 
     def problems(self, instance: object) -> Problems:
         return problems_of(self.instance)
@@ -88,11 +94,12 @@ class PoolAdmin(SettingsAdmin[Pool]):
     fieldsets = (
         (None, {"fields": ("name", "see")}),
         (
-            "Answers to keywords",
+            "Answers",
             {
-                "fields": ("stop_answer", "start_answer", "help_answer", "answered"),
+                "fields": ("stop_answer", "start_answer", "help_answer", "no_reply_answer", "answered"),
                 "description": "Say who you are, and how to come back or to stop. The confirmation of a STOP must not "
-                "advertise anything. An answer to HELP should name how to reach you.",
+                "advertise anything. An answer to HELP should name how to reach you. What cannot be posted is a reply "
+                "to a chat in which nobody can write as somebody else, or whose words are encrypted.",
             },
         ),
         ("One-way senders", {"fields": ("one_way_end", "closed_with")}),
@@ -132,13 +139,13 @@ class PoolAdmin(SettingsAdmin[Pool]):
     def closed_with(self, pool: Pool) -> str:
         return one_way_end(pool)
 
-    @admin.display(description="What is answered to English words")
+    @admin.display(description="What is answered in English")
     def answered(self, pool: Pool) -> SafeString | str:
         rows = []
-        for meaning in Meaning if pool.pk else ():
-            text = wording(pool.pk, meaning, "en")
-            rows.append([meaning.upper(), text, measure(text).count])
-        return table(["Keyword", "Answer", "SMS"], rows, none=NOTHING)
+        for said, purpose in _ANSWERED.items() if pool.pk else ():
+            text = wording(pool.pk, purpose, "en")
+            rows.append([said, text, measure(text).count])
+        return table(["What is texted", "Answer", "SMS"], rows, none=NOTHING)
 
     @admin.display(description="See also")
     def see(self, pool: Pool) -> SafeString | str:

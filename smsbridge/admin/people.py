@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 
 from notifier.admin_base import when
 from notifier.forms import ModelForm, PhoneField
+from smsbridge.admin.contact_file import ContactFilePage
 from smsbridge.admin.who import PhonesAdmin, typed_phone
 from smsbridge.models import Contact
 from smsbridge.services import contacts
@@ -61,15 +62,21 @@ class SourceFilter(DropdownFilter):
     parameter_name = "source"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("platform", "the platform"), ("function", "own function"), (contacts.ADMIN, "entered here")]
+        return [
+            ("platform", "the platform"),
+            ("function", "own function"),
+            (contacts.ADMIN, "entered here"),
+            (contacts.IMPORT, "imported"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(source=self.value()) if self.value() else queryset
 
 
 @admin.register(Contact)
-class ContactAdmin(PhonesAdmin[Contact]):
+class ContactAdmin(ContactFilePage, PhonesAdmin[Contact]):
     form = ContactForm
+    actions_list = ("import_file",)
     list_display = ["who", "user_id", "masked_phone", "chat_app", "told_by", "told_at"]
     list_filter = [SourceFilter, ("chat_app", RelatedDropdownFilter)]
     list_select_related = ["chat_app"]
@@ -95,7 +102,7 @@ class ContactAdmin(PhonesAdmin[Contact]):
 
     @admin.display(description="Source", ordering="source")
     def told_by(self, contact: Contact) -> str:
-        return "entered here" if contact.source == contacts.ADMIN else contact.source
+        return {contacts.ADMIN: "entered here", contacts.IMPORT: "imported"}.get(contact.source, contact.source)
 
     @admin.display(description="Told", ordering="fetched_at")
     def told_at(self, contact: Contact) -> SafeString | str:

@@ -69,6 +69,12 @@ class Pool(models.Model):
     stop_answer = models.TextField(blank=True, help_text="What confirms a STOP. Empty: a sentence in its language.")
     start_answer = models.TextField(blank=True, help_text="What confirms a START. Empty: a sentence in its language.")
     help_answer = models.TextField(blank=True, help_text="What answers HELP. Empty: a sentence in its language.")
+    no_reply_answer = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What answers a text that cannot be posted into the chat. Empty: a sentence in its language.",
+    )
     one_way_end = models.TextField(
         blank=True,
         default="",

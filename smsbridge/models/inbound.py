@@ -15,6 +15,7 @@ class InboundSms(models.Model):
         WAITING = "waiting", "waiting"
         POSTED = "posted", "posted to the chat"
         UNROUTED = "unrouted", "no conversation known for it"
+        REFUSED = "refused", "cannot be posted into this chat"
         KEYWORD = "keyword", "a keyword, not posted"
         BLOCKED = "blocked", "blocked by the project's own function"
         DEAD = "dead", "given up"

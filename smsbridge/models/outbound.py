@@ -28,12 +28,13 @@ class OutboundSms(models.Model):
         CLOSED = "closed", "closed by an operator"
 
     class Purpose(models.TextChoices):
-        """What it is for. All but the first answer a keyword, and belong to no bridge and no conversation."""
+        """What it is for. All but the first answer a text that came in, and belong to no bridge and no conversation."""
 
         NOTICE = "notice", "tells of messages"
         OPTED_OUT = "opted out", "confirms STOP"
         OPTED_IN = "opted in", "confirms START"
         HELP = "help", "answers HELP"
+        NO_REPLY = "no reply", "says that a reply cannot be posted"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     purpose = models.CharField(
@@ -138,6 +139,7 @@ class Notice(models.Model):
         READ = "read", "has read it"
         DELETED = "deleted", "the message was deleted"
         LEFT = "left", "has left the conversation"
+        MUTED = "muted", "has muted the conversation"
         NO_IDENTITY = "no identity", "the platform does not know this user"
         NO_PHONE = "no phone", "no phone that can be texted"
         OPTED_OUT = "opted out", "does not want texts"

@@ -22,7 +22,7 @@ class Contact(models.Model):
         max_length=64, blank=True, db_default="", help_text="IANA name, such as Europe/Zurich. Empty: by the phone."
     )
     custom = models.JSONField(default=dict, blank=True, help_text="Everything else that the source said.")
-    source = models.CharField(max_length=20, help_text="Where this came from: platform, function, admin.")
+    source = models.CharField(max_length=20, help_text="Where this came from: platform, function, admin, import.")
     fetched_at = models.DateTimeField()
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What answers a keyword: one text, from the number that was texted, about no conversation.
+"""What answers a keyword, or a text that cannot be posted: one text, from the number that was texted.
 
 Every change of mind is answered once. What changes nothing, such as HELP, is answered once in a while only, and no
 phone gets more than a few answers a day: two machines must not talk to each other for ever. As anybody can text our
@@ -14,8 +14,8 @@ from notifier import doorbell
 from notifier.models import ChatApp
 from notifier.sql import moment
 from smsbridge.ids import uuid7
-from smsbridge.keywords import SENTENCES, Keyword, Meaning
-from smsbridge.models import Bridge, Contact, Number, OutboundSms, Pool
+from smsbridge.keywords import NO_REPLY, SENTENCES, Keyword, Meaning, language_of
+from smsbridge.models import Bridge, Contact, Number, OptOut, OutboundSms, Pool
 from smsbridge.phones import costly_kind, country_of
 from smsbridge.segments import Encoding, measure
 from smsbridge.services.accounts import LiveBridge, live_bridges
@@ -30,7 +30,13 @@ MOST_A_DAY: Final = 10
 MOST_OF_ACCOUNT: Final = 500
 
 PURPOSES: Final = {Meaning.STOP: Purpose.OPTED_OUT, Meaning.START: Purpose.OPTED_IN, Meaning.HELP: Purpose.HELP}
-_OWN_TEXTS: Final = {Meaning.STOP: "stop_answer", Meaning.START: "start_answer", Meaning.HELP: "help_answer"}
+_OWN_TEXTS: Final = {
+    Purpose.OPTED_OUT: "stop_answer",
+    Purpose.OPTED_IN: "start_answer",
+    Purpose.HELP: "help_answer",
+    Purpose.NO_REPLY: "no_reply_answer",
+}
+_SENTENCES: Final = {Purpose.NO_REPLY: NO_REPLY, **{PURPOSES[meaning]: SENTENCES[meaning] for meaning in Meaning}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,24 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A keyword as it came in, by the database's clock. `changes`: it made a difference."""
+    """What came in and is to be answered, by the database's clock; without a keyword, a text that cannot be posted.
 
-    keyword: Keyword
+    `changes`: it made a difference.
+    """
+
+    keyword: Keyword | None
     phone: str
     received_at: datetime
-    changes: bool
+    changes: bool = False
+
+    @property
+    def purpose(self) -> Purpose:
+        return PURPOSES[self.keyword.meaning] if self.keyword else Purpose.NO_REPLY
+
+    @property
+    def language(self) -> str:
+        country = country_of(self.phone)
+        return self.keyword.language(country) if self.keyword else language_of(country)
 
 
 def line(account: int, number: str) -> Line | None:
@@ -65,11 +83,11 @@ def answer(line: Line, asked: Asked) -> str:
     silence = _reason_for_silence(line, asked)
     if silence:
         return silence
-    text = wording(line.pool, asked.keyword.meaning, asked.keyword.language(country_of(asked.phone)))
+    text = wording(line.pool, asked.purpose, asked.language)
     cost = measure(text)
     OutboundSms.objects.create(
         id=uuid7(),
-        purpose=PURPOSES[asked.keyword.meaning],
+        purpose=asked.purpose,
         number_id=line.number,
         account_id=line.account,
         phone=asked.phone,
@@ -84,26 +102,28 @@ def answer(line: Line, asked: Asked) -> str:
     return "It is answered."
 
 
-def wording(pool: int | None, meaning: Meaning, language: str) -> str:
+def wording(pool: int | None, purpose: Purpose, language: str) -> str:
     """The pool's own text, else a sentence that begins with the chat app's name if both fit into one SMS."""
-    own = Pool.objects.filter(pk=pool or 0).values_list(_OWN_TEXTS[meaning], flat=True).first() or ""
+    own = Pool.objects.filter(pk=pool or 0).values_list(_OWN_TEXTS[purpose], flat=True).first() or ""
     if own.strip():
         return own.strip()
-    sentence = SENTENCES[meaning][language]
+    sentence = _SENTENCES[purpose][language]
     names = set(ChatApp.objects.filter(hooks__bridges__pool=pool).values_list("name", flat=True)) if pool else set()
     named = f"{names.pop()}: {sentence}" if len(names) == 1 else sentence
     return named if measure(named).count == 1 else sentence
 
 
 def _reason_for_silence(line: Line, asked: Asked) -> str:
-    if line.vendor_answers:
+    if line.vendor_answers and asked.keyword:
         return "The vendor answers by itself."
+    if not asked.keyword and OptOut.objects.filter(phone=asked.phone).exists():
+        return "It is not answered: the phone opted out."
     if costly_kind(asked.phone):
         return f"It is not answered: a {costly_kind(asked.phone)} number is never texted."
     bridges = _bridges(line.pool)
     if bridges and all(bridge.dry_run for bridge in bridges):
         return "It is not answered: all bridges of the pool are on dry run."
-    if bridges and asked.keyword.meaning is not Meaning.STOP and all(bridge.paused for bridge in bridges):
+    if bridges and asked.purpose is not Purpose.OPTED_OUT and all(bridge.paused for bridge in bridges):
         return "It is not answered: all bridges of the pool are paused."
     if not _is_known(bridges, asked):
         return "It is not answered: this phone was never texted, and is of nobody whom a bridge of the pool may text."
@@ -120,12 +140,12 @@ _STAYED: Final = (OutboundSms.State.READY, OutboundSms.State.WITHDRAWN, Outbound
 
 
 def _is_known(bridges: Sequence[LiveBridge], asked: Asked) -> bool:
-    """Whether we texted this phone; for other words than STOP also whether a bridge has somebody whom it may text."""
+    """Whether we texted this phone; for other texts than STOP also whether a bridge has somebody whom it may text."""
     if OutboundSms.objects.filter(phone=asked.phone).exclude(state__in=_STAYED).exists():
         return True
     country = country_of(asked.phone)
     apps = {bridge.chat_app for bridge in bridges if not refusal_of(bridge, country)}
-    may_ask = asked.keyword.meaning is not Meaning.STOP
+    may_ask = asked.purpose is not Purpose.OPTED_OUT
     return may_ask and Contact.objects.filter(phone=asked.phone, chat_app__in=apps).exists()
 
 
@@ -134,10 +154,10 @@ def _reason_to_pause(asked: Asked) -> str:
     answers = OutboundSms.objects.filter(phone=asked.phone).exclude(purpose=Purpose.NOTICE)
     told = answers.exclude(state=OutboundSms.State.WITHDRAWN).values_list("purpose", "created_at")
     today = [(purpose, moment(at)) for purpose, at in told.filter(created_at__gt=asked.received_at - timedelta(days=1))]
-    if len(today) >= MOST_A_DAY:
-        return f"It is not answered: this phone had {MOST_A_DAY} answers within a day."
-    purpose = PURPOSES[asked.keyword.meaning]
-    recent = any(was == purpose and at > asked.received_at - PAUSE for was, at in today)
+    most = _most(asked, MOST_A_DAY)
+    if len(today) >= most:
+        return f"It is not answered: this phone had {most} answers within a day."
+    recent = any(was == asked.purpose and at > asked.received_at - PAUSE for was, at in today)
     if asked.changes or not recent:
         return ""
     return f"It is not answered: the same was answered less than {PAUSE.seconds // 60} minutes ago."
@@ -149,6 +169,12 @@ def _reason_of_account(line: Line, asked: Asked) -> str:
     today = answers.exclude(state=OutboundSms.State.WITHDRAWN).filter(
         created_at__gt=asked.received_at - timedelta(days=1)
     )
-    if today.order_by()[:MOST_OF_ACCOUNT].count() < MOST_OF_ACCOUNT:
+    most = _most(asked, MOST_OF_ACCOUNT)
+    if today.order_by()[:most].count() < most:
         return ""
-    return f"It is not answered: this vendor account gave {MOST_OF_ACCOUNT} answers within a day."
+    return f"It is not answered: this vendor account gave {most} answers within a day."
+
+
+def _most(asked: Asked, most: int) -> int:
+    """The half is left to keywords, above all to the confirmation of a STOP."""
+    return most if asked.keyword else most // 2

@@ -13,6 +13,8 @@ from notifier.sql import Rows, fetch
 class Link:
     """What a number stood for on a phone at some moment. `conversation_key` is the platform's id.
 
+    `encrypted`: the conversation hides its words from us.
+
     `trace` is that of the last text before that moment: what a reply answers, as far as can be known.
     """
 
@@ -21,6 +23,7 @@ class Link:
     conversation_key: str
     chat_app: int
     user_id: str
+    encrypted: bool = False
     trace: int | None = None
 
 
@@ -34,7 +37,7 @@ HAD_LEFT = (
 # The subqueries yield single values, so that they are asked text by text, by an index, however large the tables are:
 # `+ 0` keeps the first one to the phone's, as a conversation of many people has many more texts than a phone.
 _LINKS = (
-    "select text.id, l.id, l.conversation_id, c.key, c.chat_app_id, l.user_id,"
+    "select text.id, l.id, l.conversation_id, c.key, c.chat_app_id, l.user_id, c.encrypted,"
     " (select s.trace from smsbridge_outboundsms s where s.phone = l.phone and s.number_id = l.number_id"
     "   and s.conversation_id + 0 = l.conversation_id and s.created_at <= text.came order by s.id desc limit 1)"
     " from {rows:text}"
@@ -76,7 +79,10 @@ def links(texts: Sequence[Came]) -> dict[int, Link]:
     phone that is still his.
     """
     found = fetch(_LINKS, text=Rows(_CAME, [(*text, latest(text[-1])) for text in texts]))
-    return {id_: Link(*of) for id_, *of in found}
+    return {
+        id_: Link(lease, conversation, key, app, user, bool(encrypted), trace)
+        for id_, lease, conversation, key, app, user, encrypted, trace in found
+    }
 
 
 def moved(texts: Sequence[Came]) -> set[int]:

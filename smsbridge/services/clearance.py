@@ -12,7 +12,7 @@ from django.db import transaction
 
 from notifier.services.hooks import hooks_with
 from notifier.sql import Ids, Rows, fetch, uuid_of
-from smsbridge.services import breaker, caps, courtesy, pacing, queue, withdrawing
+from smsbridge.services import asking_anew, breaker, caps, courtesy, pacing, queue, withdrawing
 from smsbridge.services.accounts import forget_accounts, live_accounts, live_bridges, live_numbers
 from smsbridge.services.caps import Taken, Turn
 from smsbridge.services.courtesy import Due
@@ -96,9 +96,10 @@ def _usable(ready: Sequence[Ready]) -> list[Ready]:
 
 
 def _courteous(ready: Sequence[Ready], now: datetime) -> list[uuid.UUID]:
-    """Those that may leave at this hour and to this country; the others are withdrawn."""
+    """Those that may leave at this hour, to this country, by what the platform said; the others are withdrawn."""
     texts = [Due(one.id, one.bridge, one.country, one.zones, one.phone) for one in ready]
     withheld = courtesy.withhold(texts, now)
+    withheld |= asking_anew.withdraw_outdated([one for one in ready if one.id not in withheld])
     return [text.id for text in texts if text.id not in withheld]
 
 

@@ -23,6 +23,7 @@ from smsbridge.models import Notice
 from smsbridge.services import courtesy
 from smsbridge.services.accounts import LiveBridge
 from smsbridge.services.claiming import NotOurTurnError, prolong, seconds_to_next
+from smsbridge.services.confirming import confirm
 from smsbridge.services.contacts import People, Person, Unavailable, people
 from smsbridge.services.countries import refusal
 from smsbridge.services.gathering import Task, gather
@@ -65,6 +66,8 @@ class Composer:
     def _compose(self, claim: uuid.UUID, tasks: Sequence[Task]) -> None:
         began = time.monotonic()
         letters = self._address(claim, tasks)
+        _prolong_if_slow(claim, letters, began)
+        letters = confirm(claim, letters, self._opened(), deadline=time.monotonic() + settings.CLAIM_SECONDS / 2)
         _prolong_if_slow(claim, letters, began)
         letters = guard(claim, letters, deadline=time.monotonic() + settings.CLAIM_SECONDS / 2)
         _prolong_if_slow(claim, letters, began)
@@ -198,6 +201,6 @@ def _known(found: People, user: str) -> Person:
 
 
 def _sender(found: People, task: Task) -> Person:
-    if task.sender_id is None:
-        return Person("", task.sender_name or "")
+    if task.sender_id is None:  # a bot, or nobody whom the platform could name: then the place stands for him
+        return Person("", task.sender_name or task.title or task.bridge.app_name)
     return _known(found, task.sender_id)

@@ -26,6 +26,7 @@ _WITHDRAWN = {
     "Its pictures can no longer be fetched.": "pictures gone",
     "The introduction before it did not arrive.": "introduction lost",
     "Its account does not send: others take over.": "failover",
+    "It waited, so the platform is asked once more.": "asked again",
 }
 _NO_ERROR = {OutcomeKind.THROTTLED: "throttled", OutcomeKind.UNCERTAIN: "unclear answer", OutcomeKind.REFUSED: "other"}
 

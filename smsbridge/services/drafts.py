@@ -6,13 +6,16 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Model
 
-from notifier.models import ChatApp, Hook
+from notifier.models import ChatApp, Hook, Rule
 from notifier.platforms.base import Can, Platform
 from notifier.services.hooks import platform_of
 from smsbridge.models import Bridge, Pool, VendorAccount
 from smsbridge.services.accounts import vendor_of
 from smsbridge.services.environment import PLATFORMS, VENDORS, Variables, filled, given
 from smsbridge.services.introductions import introduction_fields
+
+#: the name of the rule that the environment fills
+RULE = "setup"
 
 
 class Draft:
@@ -61,20 +64,40 @@ def chat_app_draft() -> tuple[Draft, ChatApp, Platform]:
 
 
 def hook_draft(app: ChatApp, platform: Platform) -> tuple[Draft, Hook]:
-    """The default receipts hook. Nobody but we and the platform need know its secret, so a missing one is made up."""
-    hook = Hook.objects.filter(slug=app.slug).first() or Hook(slug=app.slug, name="smsbridge", kind=Hook.Kind.RECEIPTS)
+    """The default hook: it tells of unread messages, or of each where the platform cannot say what was read.
+
+    Nobody but we and the platform need know its secret, so a missing one is made up.
+    """
+    hook = Hook.objects.filter(slug=app.slug).first() or Hook(slug=app.slug, name="smsbridge")
     draft = Draft(f"hook {hook.slug}", hook)
     variable = PLATFORMS.get(app.slug, Variables()).webhook_secret
     hook.chat_app = app
-    if draft.new and Can.IDENTITIES not in platform.can:
-        hook.identities = Hook.Identities.OFF
+    if draft.new:
+        hook.kind = Hook.Kind.RECEIPTS if Can.RECEIPTS in platform.can else Hook.Kind.NOTIFY
+        known, entered = Hook.Identities.PLATFORM, Hook.Identities.DIRECTORY
+        hook.identities = known if Can.IDENTITIES in platform.can else entered
     draft.fill("NOTIFY_DELAY", delay=settings.NOTIFY_DELAY)
     draft.fill("REPORT_FOR_STATUS", report_for_status=settings.REPORT_FOR_STATUS)
     if variable and getattr(settings, variable):
         draft.fill(variable, secret=getattr(settings, variable))
-    if not hook.secrets:
+    if not hook.secrets and Can.WEBHOOKS in platform.can:
         draft.set(secret=secrets.token_urlsafe(32))
     return draft, hook
+
+
+def rule_draft(app: ChatApp, phones: list[str]) -> tuple[Draft, Rule] | None:
+    """The rule of whom to tell, where the platform's variables say it; None where they say nothing, and never did."""
+    table = PLATFORMS.get(app.slug, Variables())
+    rule = Rule.objects.filter(chat_app__slug=app.slug, name=RULE).first()
+    if rule is None and not any(given(variable) for variable in (table.rule_phones, table.rule_contexts)):
+        return None
+    rule = rule or Rule(name=RULE)
+    rule.chat_app = app
+    draft = Draft(f"rule {RULE}", rule)
+    recipients = Rule.Recipients.PHONES if phones else Rule.Recipients.USERS
+    draft.fill(table.rule_phones, recipients=recipients, phones=phones)
+    draft.fill(table.rule_contexts, contexts=getattr(settings, table.rule_contexts, []))
+    return draft, rule
 
 
 def account_draft() -> tuple[Draft, VendorAccount]:

@@ -14,11 +14,16 @@ from django.conf import settings
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """Names of options and secrets, each with its variable; `webhook_secret` is the one that signs a hook's events."""
+    """Names of options and secrets, each with its variable; `webhook_secret` is the one that signs a hook's events.
+
+    `rule_phones` and `rule_contexts` are those of whom is told of what, where a platform leaves that to a rule.
+    """
 
     options: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     webhook_secret: str = ""
+    rule_phones: str = ""
+    rule_contexts: str = ""
 
     def explained(self, sentence: str) -> str:
         """A sentence about options or secrets, with the variables that it does not name itself."""
@@ -35,6 +40,22 @@ PLATFORMS: Mapping[str, Variables] = {
         options={"app_id": "LAYER_APP_ID", "api_url": "LAYER_API_URL"},
         secrets={"bearer_token": "LAYER_BEARER_TOKEN"},
         webhook_secret="LAYER_WEBHOOK_SECRET",  # noqa: S106 (its name)
+    ),
+    "matrix": Variables(
+        options={"homeserver_url": "MATRIX_HOMESERVER_URL", "server_name": "MATRIX_SERVER_NAME"},
+        secrets={"as_token": "MATRIX_AS_TOKEN"},
+        webhook_secret="MATRIX_HS_TOKEN",  # noqa: S106
+    ),
+    "privmx": Variables(
+        options={"api_url": "PRIVMX_API_URL", "key_id": "PRIVMX_API_KEY_ID", "channels": "PRIVMX_CHANNELS"},
+        secrets={"key_secret": "PRIVMX_API_KEY_SECRET"},
+        rule_phones="PRIVMX_NOTIFY_PHONES",
+        rule_contexts="PRIVMX_CONTEXTS",
+    ),
+    "generic": Variables(
+        options={"api_url": "GENERIC_API_URL"},
+        secrets={"signing_secret": "GENERIC_WEBHOOK_SECRET"},
+        webhook_secret="GENERIC_WEBHOOK_SECRET",  # noqa: S106
     ),
 }
 

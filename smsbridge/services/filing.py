@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,11 @@ from django.db import transaction
 
 from notifier import trail
 from notifier.backoff import backoff
-from notifier.platforms.base import Later, No, Rank, Reading
+from notifier.platforms.base import Can, Later, No, Reading
+from notifier.services.asking import note_read
 from notifier.sql import Rows, run
 from smsbridge.models import InboundSms
-from smsbridge.services import counting, leases
+from smsbridge.services import counting, leases, refusing
 
 if TYPE_CHECKING:
     from smsbridge.services.routing import Reply
@@ -47,6 +48,12 @@ def blocked(reply: "Reply", reason: str) -> Filed:
     return Filed(reply, "blocked", reason + _perhaps_posted(reply))
 
 
+def refused(reply: "Reply") -> Filed:
+    """It cannot be posted, and was seen by whoever is to see it."""
+    could = Can.POST_AS_USER in reply.hook.platform.can
+    return Filed(reply, "refused", reply.refused + (_perhaps_posted(reply) if could else ""))
+
+
 def given_up(reply: "Reply", reason: str) -> Filed:
     """No other try would help, unless an operator changes something first."""
     log.error("Inbound SMS %s is given up: %s", reply.id, reason)
@@ -73,8 +80,9 @@ def not_posted(reply: "Reply", reading: Reading[str]) -> Filed:
 
 def file(filed: Sequence[Filed]) -> None:
     """Store the ends of these tries, with all that follows from a posted one: messages read, lease renewed."""
-    rows = sorted((_row(one) for one in filed), key=lambda row: row[0])
     with transaction.atomic():
+        told = _told([one.reply for one in filed if one.state == "refused"])
+        rows = sorted((_row(one, told) for one in filed), key=lambda row: row[0])
         run(
             f"update smsbridge_inboundsms set state = new.state, reason = {_REASON}, next_at = {{now+zero}},"
             " conversation_id = new.conversation_id, user_id = new.user_id, posted_as = new.posted_as,"
@@ -125,10 +133,21 @@ def _name(reply: "Reply") -> str:
     return trail.name(reply.link.trace, f"i{reply.id}")
 
 
-def _row(one: Filed) -> tuple[Any, ...]:
+def _told(refused: Sequence["Reply"]) -> dict[int, str]:
+    """What became of the answers to these texts; those that another worker took over are its own to answer."""
+    if not refused:
+        return {}
+    claims = {reply.id: reply.claim for reply in refused}
+    held = InboundSms.objects.select_for_update().filter(pk__in=claims, state="waiting").order_by("pk")
+    ours = {id_ for id_, claim in held.values_list("pk", "claim") if claim == claims[id_]}
+    return refusing.tell([reply for reply in refused if reply.id in ours])
+
+
+def _row(one: Filed, told: Mapping[int, str]) -> tuple[Any, ...]:
     reply, link = one.reply, one.reply.link
     found = (link.conversation, link.user_id, reply.posted, link.trace)
-    return reply.id, reply.claim, one.state, one.reason, *found, int(not one.spent), reply.began
+    reason = f"{one.reason} {told.get(reply.id, '')}".strip()
+    return reply.id, reply.claim, one.state, reason, *found, int(not one.spent), reply.began
 
 
 def _let_wait(waiting: Sequence[Filed]) -> None:
@@ -142,15 +161,7 @@ def _let_wait(waiting: Sequence[Filed]) -> None:
 
 
 def _read(done: Sequence["Reply"]) -> None:
-    rows = sorted({(message, reply.link.user_id) for reply in done for message, _ in reply.unread})
-    if rows:
-        run(
-            "insert into notifier_receipt (message_id, user_id, rank)"
-            f" select new.message_id, new.user_id, {int(Rank.READ)} from {{rows:new}} where true"
-            " on conflict (message_id, user_id) do update set rank = excluded.rank"
-            " where notifier_receipt.rank < excluded.rank",
-            new=Rows({"message_id": "bigint", "user_id": "text"}, rows),
-        )
+    note_read([(message, reply.link.user_id) for reply in done for message, _ in reply.unread])
 
 
 def _tag(replies: Sequence["Reply"]) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db import transaction
 
+from notifier.platforms.base import Rank
+from notifier.services import watermarks
 from notifier.services.hooks import LiveHook
 from notifier.sql import Ids, database_now, fetch, moment
 from smsbridge.models import Notice
@@ -68,7 +70,8 @@ def _facts(claim: uuid.UUID, claimed: Sequence[int], of: dict[int, Working]) -> 
     rows = fetch(
         "select n.id, n.bridge_id, n.conversation_id, n.user_id, n.due_at, n.attempts, m.id, m.key, c.key, c.title,"
         " m.sender_id, m.sender_name, m.text, m.parts, m.sent_at, m.trace, n.in_words, n.asked,"
-        " m.deleted_at is not null or c.deleted_at is not null, coalesce(r.rank, 0),"
+        " m.deleted_at is not null or c.deleted_at is not null,"
+        f" case when {watermarks.passed('m', 'n.user_id')} then {int(Rank.READ)} else coalesce(r.rank, 0) end,"
         " exists (select 1 from notifier_departure d where d.conversation_id = m.conversation_id"
         "   and d.user_id = n.user_id and d.left_at >= m.sent_at)"
         " from smsbridge_notice n join notifier_message m on m.id = n.message_id"
@@ -95,26 +98,8 @@ def _open(claim: uuid.UUID, rows: Sequence[tuple[Any, ...]], of: dict[int, Worki
 
 
 def _task(of: Working, row: tuple[Any, ...], read_at: datetime) -> Task:
-    (
-        notice,
-        _,
-        conversation,
-        user,
-        due,
-        attempts,
-        message,
-        key,
-        conversation_key,
-        title,
-        sender,
-        bot,
-        text,
-        parts,
-        sent,
-        trace,
-        in_words,
-        asked,
-    ) = row
+    notice, _, conversation, user, due, attempts, message, key, conversation_key, *said, in_words, asked = row
+    title, sender, bot, text, parts, sent, trace = said
     rows = json.loads(parts) if parts else ()
     return Task(
         notice=notice,

@@ -24,7 +24,12 @@ from smsbridge.services.replies import STAGE as REPLY
 from smsbridge.vendors.base import InboundPart, InboundText
 
 #: what may be tried once more
-AGAIN = (InboundSms.State.UNROUTED, InboundSms.State.DEAD, InboundSms.State.BLOCKED)
+AGAIN = (
+    InboundSms.State.UNROUTED,
+    InboundSms.State.DEAD,
+    InboundSms.State.BLOCKED,
+    InboundSms.State.REFUSED,
+)
 
 # A vendor's clock may be minutes behind ours; only a stamp older than this means that the text was delivered late.
 _LATE_SECONDS = 900.0
@@ -195,7 +200,7 @@ def _address(raw: str) -> str:
 
 
 def again(ids: Sequence[int]) -> int:
-    """Let inbound texts that found no conversation, were given up or blocked be tried once more; how many."""
+    """Let inbound texts that found no conversation, were given up, blocked or refused be tried once more; how many."""
     anew = {"state": InboundSms.State.WAITING, "attempts": 0, "asked": 0, "next_at": Now(), "settled_at": None}
     with transaction.atomic():
         retried = InboundSms.objects.select_for_update().filter(pk__in=ids, state__in=AGAIN)

@@ -4,9 +4,6 @@ import re
 
 from django.db.models.functions import Now
 
-from notifier.models import ChatApp, Hook
-from notifier.platforms.base import Can
-from notifier.services.hooks import platform_of
 from notifier.services.validation import Problems, found
 from smsbridge.models import Bridge, Lease, Number, Pool, VendorAccount
 from smsbridge.models.fields import SENDER_NAME
@@ -14,9 +11,6 @@ from smsbridge.phones import to_e164
 from smsbridge.services import organisations
 from smsbridge.services.policy import countries_of
 from smsbridge.vendors.registry import UnknownVendorError, vendor_class
-
-#: what replies do at the platform
-_REPLIES_NEED = (Can.POST_AS_USER, Can.MARK_READ)
 
 _NEITHER = (
     "This is neither a valid phone number, like +12025550100, nor a sender name: that has up to eleven letters, digits"
@@ -35,13 +29,13 @@ def number_problems(number: Number) -> Problems:
         return {"e164": ["This is no valid phone number: write it with its country code, like +12025550100."]}
     if normal != number.e164:
         return {"e164": [f"Write it in E.164 form: {normal}."]}
-    return found({"pool": _answers_problems(number), "one_way": _standing_problems(number)})
+    return found({"one_way": _standing_problems(number)})
 
 
 def taking_in_problems(account: VendorAccount, pool: Pool) -> list[str]:
     """Why a pool may not hold numbers of an account that are yet to be bought or taken in."""
     number = Number(account=account, pool=pool, active=True)
-    return organisations.of_number(number) or _answers_problems(number)
+    return organisations.of_number(number)
 
 
 def _name_problems(number: Number) -> list[str]:
@@ -54,15 +48,6 @@ def _name_problems(number: Number) -> list[str]:
     return [] if vendor.sender_names else [f"{vendor.title} sends from numbers only, not from names: enter a number."]
 
 
-def _answers_problems(number: Number) -> list[str]:
-    """What can be answered needs a platform that takes answers; one-way senders do not."""
-    if number.one_way or not number.active or number.pool_id is None:
-        return []
-    bridges = Bridge.objects.filter(pool=number.pool_id).select_related("hook__chat_app").order_by("pk")
-    told = (sentence for bridge in bridges for sentence in platform_problems(bridge.hook))
-    return [f"{sentence} Or mark the number as one that cannot be answered." for sentence in told][:1]
-
-
 def _standing_problems(number: Number) -> list[str]:
     """What stands for conversations is not made one way: what their people answer would belong to nothing."""
     if not number.one_way or number.pk is None or not Number.objects.filter(pk=number.pk, one_way=False).exists():
@@ -70,25 +55,6 @@ def _standing_problems(number: Number) -> list[str]:
     live = Lease.objects.filter(number=number.pk, left_at=None, expires_at__gt=Now()).count()
     remedy = "Put it to rest until these assignments have ended, or release them."
     return [f"It stands for conversations ({live}), whose people would answer in vain. {remedy}"] if live else []
-
-
-def platform_problems(hook: Hook) -> list[str]:
-    """What the platform of a hook cannot do that replies need."""
-    try:
-        platform = platform_of(hook.chat_app)
-    except (ChatApp.DoesNotExist, LookupError):
-        return []
-    return [
-        f"{platform.title} cannot {can.value}, which replies by SMS need: choose a hook of another platform."
-        for can in _REPLIES_NEED
-        if can not in platform.can
-    ]
-
-
-def only_one_way(bridge: Bridge) -> bool:
-    """Whether nobody can answer what it texts: then nothing is asked of the platform for replies."""
-    numbers = active_numbers(bridge)
-    return bool(numbers) and all(number.one_way for number in numbers)
 
 
 def sender_countries_problems(bridge: Bridge) -> list[str]:

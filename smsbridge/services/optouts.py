@@ -72,7 +72,7 @@ def obey(heard: Heard) -> str | None:
         return None
     if not re.fullmatch(E164, heard.phone):
         return "A keyword from a sender that is no phone and is never texted."
-    _one_at_a_time(heard.phone)
+    one_at_a_time(heard.phone)
     if keyword.when_out and not _may_come_back(heard.phone):
         return None
     return _DO[keyword.meaning](heard, keyword, line)
@@ -115,7 +115,7 @@ def wished(phone: str, account: int, came: datetime, path: str) -> str:
     """
     wish = Wish(phone, consent.FUNCTION, path, account, came)
     with transaction.atomic():
-        _one_at_a_time(phone)
+        one_at_a_time(phone)
         if consent.said_otherwise_since(wish, What.OUT):
             consent.record(wish, What.OUT)
             return f"The function {path} read an opt-out in it, but the phone had opted in again since."
@@ -164,8 +164,11 @@ def _unsent_confirmations(phone: str) -> list[uuid.UUID]:
     return list(rows.filter(state=OutboundSms.State.READY).values_list("pk", flat=True))
 
 
-def _one_at_a_time(phone: str) -> None:
-    """Keywords of one phone take turns until the transaction ends. SQLite has one writer at a time as it is."""
+def one_at_a_time(phone: str) -> None:
+    """Keywords of one phone, and whatever else is answered, take turns until the transaction ends.
+
+    SQLite has one writer at a time as it is.
+    """
     if connection.vendor == "postgresql":
         key = zlib.crc32(phone.encode()) - 2**31
         fetch("select pg_advisory_xact_lock(%(lock)s, %(key)s)", lock=_PHONE_LOCKS, key=key)

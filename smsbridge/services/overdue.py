@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 
-from notifier.models import InboxEvent, ListenedEvent, ReceiptCheck
+from notifier.models import Conversation, InboxEvent, ListenedEvent, ReceiptCheck
 from notifier.services.hooks import hooks_with
 from notifier.services.readiness import Overdue
 from notifier.sql import database_now
@@ -44,6 +44,7 @@ def stages() -> list[Waiting]:
     return [
         _plain("drain", "Events", InboxEvent.objects.filter(state=InboxEvent.State.WAITING), "received_at"),
         _checks(),
+        _plain("roster", "Rosters", Conversation.objects.filter(roster_due_at__isnull=False), "roster_due_at"),
         _plain("listen", "Listened events", ListenedEvent.objects.filter(state="waiting"), "next_at"),
         _notices(),
         _texts(),

@@ -6,6 +6,7 @@ from typing import Any
 
 from notifier.models import ChatApp
 from notifier.services.erasing import User, as_rows
+from notifier.services.rules import SCHEME
 from notifier.sql import Ids, fetch
 from smsbridge.models import Contact
 
@@ -21,6 +22,11 @@ class Person:
     phones: tuple[str, ...]
     apps: tuple[int, ...] | None = None
 
+    @property
+    def names(self) -> list[str]:
+        """The ids of the users, but for those that are his phones."""
+        return sorted({user for _, user in self.users if not user.startswith(SCHEME)})
+
     def params(self) -> dict[str, Any]:
         return {
             "who": as_rows(self.users),
@@ -34,14 +40,22 @@ def by_phone(phone: str, apps: Collection[int] | None = None) -> Person:
     """Whoever has this phone now: several users when they share it, none when nobody is known by it."""
     chosen, limit = _apps(apps)
     users = tuple(Contact.objects.filter(phone=phone, chat_app__in=chosen).values_list("chat_app_id", "user_id"))
-    return Person(users, tuple(sorted({phone} | _phones_of(users))), limit)
+    return _person(users, {phone} | _phones_of(users), chosen, limit)
 
 
 def by_user(user: str, apps: Collection[int] | None = None) -> Person:
     """This user, and the phones by which he alone is or was known; of a shared one only what names the user himself."""
     chosen, limit = _apps(apps)
     users = tuple((app, user) for app in chosen)
-    return Person(users, tuple(sorted(_phones_of(users))), limit)
+    return _person(users, _phones_of(users), chosen, limit)
+
+
+def _person(
+    users: tuple[User, ...], phones: set[str], chosen: Collection[int], limit: tuple[int, ...] | None
+) -> Person:
+    """With each of his phones as a user too: by a rule, messages are for phones, whoever has them."""
+    as_users = {(app, SCHEME + phone) for app in chosen for phone in phones}
+    return Person(tuple({*users, *as_users}), tuple(sorted(phones)), limit)
 
 
 def _apps(given: Collection[int] | None) -> tuple[tuple[int, ...], tuple[int, ...] | None]:

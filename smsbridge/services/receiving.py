@@ -70,7 +70,7 @@ def _seen(reply: Reply, paths: Sequence[str]) -> Filed | None:
         if own_code.is_hopeless(error, reply.attempts, reply.row.asked):
             return filing.given_up(reply, own_code.given_up(str(error)))
         return filing.not_posted(reply, Later(str(error)))
-    return _changed(reply, text, links) if text != words else None
+    return _changed(reply, text, links) if text != words and not reply.refused else None
 
 
 def _asked(path: str, reply: Reply, about: Incoming) -> Verdict:
@@ -114,4 +114,5 @@ def _incoming(reply: Reply, text: str, links: str) -> Incoming:
         user_id=reply.link.user_id,
         conversation_id=reply.link.conversation_key,
         chat_app=next((one.app_name for one in live_bridges().values() if one.chat_app == reply.link.chat_app), ""),
+        refused=reply.refused,
     )

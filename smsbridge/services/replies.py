@@ -77,6 +77,8 @@ def _seen(exchange: Exchange[Reply], unseen: Unseen) -> Iterator[Filed]:
 
 def _start(exchange: Exchange[Reply], reply: Reply) -> Filed | None:
     """Begin to post; an end at once where that cannot be."""
+    if reply.refused:
+        return filing.refused(reply)
     try:
         exchange.start(reply, reply.posting.pop(0))
         reply.began = True
@@ -97,8 +99,9 @@ def _go_on(exchange: Exchange[Reply], reply: Reply, answer: Answer) -> Iterator[
         if reply.posting:
             exchange.start(reply, reply.posting.pop(0))
             return
-        reply.marking, reply.reading = True, len(reply.unread)
-        for _, key in reply.unread:
+        marks = reply.unread[-1:] if platform.marks_up_to else reply.unread
+        reply.marking, reply.reading = True, len(marks)
+        for _, key in marks:
             exchange.start(reply, platform.read_request(reply.link.conversation_key, key, as_user=reply.link.user_id))
     else:
         reply.reading -= 1

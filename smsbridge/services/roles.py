@@ -18,7 +18,7 @@ _OURS = Q(content_type__app_label__in=APPS)
 _SETTLE = Q(
     codename__in=[
         *("change_inboxevent", "change_listenedevent", "change_outboundsms", "change_inboundsms", "change_notice"),
-        "change_numberorder",
+        *("change_numberorder", "change_conversation"),
         *("delete_lease", "add_contact", "change_contact", "delete_contact", "add_optout", "delete_optout"),
         *("add_phonefact", "change_phonefact", "delete_phonefact"),
         *("add_rate", "change_rate", "delete_rate"),

@@ -15,12 +15,13 @@ from django.conf import settings
 from django.db import transaction
 
 from notifier.platforms.base import Can
+from notifier.services import watermarks
 from notifier.services.hooks import LiveHook, live_hooks
 from notifier.sql import Rows, fetch, moment, seconds_between, try_lock
 from notifier.takeovers import count_taken_over, taken_over
 from notifier.traces import trace
 from notifier.wire import Request
-from smsbridge.services import belonging, filing, media, optouts
+from smsbridge.services import belonging, filing, media, optouts, refusing
 from smsbridge.services.accounts import live_bridges, live_numbers
 from smsbridge.services.belonging import Link
 from smsbridge.services.optouts import Heard
@@ -36,7 +37,7 @@ class Reply:
     """A claimed text with the conversation it belongs to, and what is still to be told to the platform.
 
     `note` and `tags` are what the project's own function made of it. `began`: the platform was called, or may have
-    been.
+    been. `refused`: why it cannot be posted, or empty.
     """
 
     id: int
@@ -56,6 +57,7 @@ class Reply:
     note: str = ""
     tags: tuple[str, ...] = ()
     began: bool = False
+    refused: str = ""
 
 
 class Waiting(NamedTuple):
@@ -123,9 +125,12 @@ def _claim(token: uuid.UUID, limit: int) -> list[Waiting]:
 
 
 def _without_keywords(token: uuid.UUID, rows: Sequence[Waiting]) -> list[Waiting]:
-    """Obey keywords that were not obeyed when they came, as their number was added since; they are not posted."""
+    """Obey keywords that were not obeyed when they came, as their number was added since; they are not posted.
+
+    By phone, as whoever answers several phones in one transaction takes their locks in this order.
+    """
     kept = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row.phone, row.id)):
         said = words_of(row)
         heard = Heard(row.account, row.number, row.phone, said, row.received_at, row.came, row.now, row.meaning)
         obeyed = optouts.obey(heard)
@@ -173,12 +178,14 @@ def _routed(token: uuid.UUID, rows: Sequence[Waiting]) -> list[Reply]:
             lost.append(row)
         elif not row.text:
             ended.append((row.id, "unrouted", "The text is empty."))
+        elif refused := refusing.why_not(hook.platform, link):
+            replies.append(_reply(token, row, link, hook, [], refused))
         elif isinstance(posting := posting_of(row, link, hook, row.text), str):
             ended.append((row.id, "dead", posting))
         else:
             replies.append(_reply(token, row, link, hook, posting))
     filing.end(token, ended + _unrouted(lost))
-    _unread([reply for reply in replies if Can.MARK_READ in reply.hook.platform.can])
+    _unread([reply for reply in replies if not reply.refused and Can.MARK_READ in reply.hook.platform.can])
     return replies
 
 
@@ -196,7 +203,9 @@ def posting_of(row: Waiting, link: Link, hook: LiveHook, text: str) -> list[Requ
         return f"Preparing the post raised {type(error).__name__}; the log says where. Then let it be tried again."
 
 
-def _reply(token: uuid.UUID, row: Waiting, link: Link, hook: LiveHook, posting: list[Request]) -> Reply:
+def _reply(
+    token: uuid.UUID, row: Waiting, link: Link, hook: LiveHook, posting: list[Request], refused: str = ""
+) -> Reply:
     lifetimes = [bridge.lease_lifetime for bridge in live_bridges().values() if bridge.chat_app == link.chat_app]
     return Reply(
         id=row.id,
@@ -210,24 +219,26 @@ def _reply(token: uuid.UUID, row: Waiting, link: Link, hook: LiveHook, posting: 
         link=link,
         lifetime=max(lifetimes, default=timedelta(weeks=1)),
         posting=posting,
+        refused=refused,
     )
 
 
 def _unread(replies: Sequence[Reply]) -> None:
     """The messages that each person was texted before he answered and has not read: by answering, he has.
 
-    Not those of a text that did not arrive.
+    The newest come last. Not those of a text that did not arrive.
     """
     if not replies:
         return
     rows = fetch(
-        "select distinct text.id, m.id, m.key from {rows:text}"
+        "select distinct text.id, m.id, m.key, coalesce(m.position, 0) as place,"
+        f" {watermarks.passed('m', 'text.user_id')} from {{rows:text}}"
         " join smsbridge_outboundsms s on s.conversation_id = text.conversation_id and s.user_id = text.user_id"
         f"   and s.state in ('sending', 'sent', 'delivered', 'uncertain') and {belonging.HAD_LEFT}"
         " join smsbridge_notice n on n.sms_id = s.id"
         " join notifier_message m on m.id = n.message_id and m.deleted_at is null"
         " join notifier_receipt r on r.message_id = m.id and r.user_id = text.user_id and r.rank < 2"
-        " order by m.id",
+        " order by place, m.id",
         text=Rows(
             {
                 "id": "bigint",
@@ -243,8 +254,9 @@ def _unread(replies: Sequence[Reply]) -> None:
         ),
     )
     by_id = {reply.id: reply for reply in replies}
-    for id_, message, key in rows:
-        by_id[id_].unread.append((message, key))
+    for id_, message, key, _, read in rows:
+        if not read:
+            by_id[id_].unread.append((message, key))
 
 
 def seconds_to_next() -> float | None:

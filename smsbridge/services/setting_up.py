@@ -1,4 +1,4 @@
-"""The default chat app, hook, vendor account, pool, numbers and bridge, as the environment says. Safe to repeat.
+"""The default chat app, hook, rule, vendor account, pool, numbers and bridge, as the environment says. Safe to repeat.
 
 The rows are the configuration, and the environment fills them. Nothing is ever deleted, and nothing is written unless
 all of it is good.
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import IntegrityError, transaction
 
+from notifier.models import ChatApp
 from notifier.services import validation as chat_validation
 from notifier.services.hooks import forget_hooks
 from notifier.services.validation import Problems
@@ -19,7 +20,15 @@ from smsbridge.models import Bridge, Number, NumberOrder, Pool, VendorAccount
 from smsbridge.phones import mask, to_e164
 from smsbridge.services import validation
 from smsbridge.services.accounts import KEEP_SECONDS, forget_accounts
-from smsbridge.services.drafts import Draft, account_draft, bridge_draft, chat_app_draft, hook_draft, pool_draft
+from smsbridge.services.drafts import (
+    Draft,
+    account_draft,
+    bridge_draft,
+    chat_app_draft,
+    hook_draft,
+    pool_draft,
+    rule_draft,
+)
 from smsbridge.services.environment import PLATFORMS, VENDORS, Variables
 from smsbridge.services.notices import WAITED_FOR, look_again
 from smsbridge.services.number_life import OPEN
@@ -74,7 +83,7 @@ def set_up(*, dry_run: bool = False) -> list[Change]:
 
 def _once(dry_run: bool) -> list[Change]:
     with transaction.atomic():
-        numbers = _numbers()
+        numbers = _phones("SMS_NUMBERS")
         drafts, pool, account = _drafts()
         changes = [_saved(draft) for draft in drafts]
         changes += _save_numbers(numbers, pool, account)
@@ -90,6 +99,7 @@ def _drafts() -> tuple[list[Draft], Pool, VendorAccount]:
     chat_app, app, platform = _known("CHAT_PLATFORM", chat_app_draft)
     account, vendor_account = _known("SMS_VENDOR", account_draft)
     hook, hook_row = hook_draft(app, platform)
+    rule = _rule(app)
     pool, pool_row = pool_draft()
     bridge, bridge_row = bridge_draft(hook_row, pool_row)
     platform_table = PLATFORMS.get(app.slug, Variables())
@@ -102,7 +112,20 @@ def _drafts() -> tuple[list[Draft], Pool, VendorAccount]:
     ]
     if refused:
         raise Refused(refused)
-    return [chat_app, hook, account, pool, bridge], pool_row, vendor_account
+    return [chat_app, hook, *rule, account, pool, bridge], pool_row, vendor_account
+
+
+def _rule(app: ChatApp) -> list[Draft]:
+    """The rule, where there is to be one. Raises Refused."""
+    table = PLATFORMS.get(app.slug, Variables())
+    made = rule_draft(app, _phones(table.rule_phones) if table.rule_phones else [])
+    if made is None:
+        return []
+    draft, row = made
+    variables = {"phones": table.rule_phones, "contexts": table.rule_contexts}
+    if refused := _told(chat_validation.problems_of(row), draft.what, variables, table):
+        raise Refused(refused)
+    return [draft]
 
 
 def _known(variable: str, draft: Callable[[], T]) -> T:
@@ -123,12 +146,12 @@ def _told(problems: Problems, what: str, variables: Mapping[str, str], table: Va
     ]
 
 
-def _numbers() -> list[str]:
-    """SMS_NUMBERS in E.164 form. Raises Refused; a number is named by its place, for it must not get into logs."""
-    given = settings.SMS_NUMBERS
+def _phones(variable: str) -> list[str]:
+    """A variable's numbers in E.164 form. Raises Refused; one is named by its place, for it must not get into logs."""
+    given = getattr(settings, variable)
     read = [to_e164(number) for number in given]
     wrong = [
-        f"SMS_NUMBERS: number {place} of {len(given)} is no valid phone number: write it with its country code, "
+        f"{variable}: number {place} of {len(given)} is no valid phone number: write it with its country code, "
         f"like +12025550100."
         for place, number in enumerate(read, 1)
         if number is None

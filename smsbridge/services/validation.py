@@ -17,8 +17,6 @@ from smsbridge.services.accounts import vendor_of
 from smsbridge.services.courtesy_rules import courtesy_problems, patience_problems
 from smsbridge.services.number_rules import (
     number_problems,
-    only_one_way,
-    platform_problems,
     sender_countries_problems,
 )
 from smsbridge.templating import TemplateMistake, compile_template
@@ -99,9 +97,9 @@ def _hook_problems(bridge: Bridge) -> list[str]:
         return []  # that a field is empty is said elsewhere
     except LookupError as error:
         return [str(error)]
-    if hook.kind != Hook.Kind.RECEIPTS:
-        return ["A bridge needs a hook of the kind receipts: only that tells who has not read a message."]
-    return [] if only_one_way(bridge) else platform_problems(hook)
+    if hook.kind == Hook.Kind.LISTEN:
+        return ["A bridge needs a hook of the kind receipts or notify: no other tells whom a message is for."]
+    return []
 
 
 def _pool_problems(bridge: Bridge) -> list[str]:

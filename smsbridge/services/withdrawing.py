@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import transaction
 
+from notifier.platforms.base import Rank
+from notifier.services import watermarks
 from notifier.sql import Ids, fetch, run, uuid_of
 from smsbridge.services import counting, leases, notices
 
@@ -29,7 +31,8 @@ STALE = (
     " left join notifier_receipt r on r.message_id = n.message_id and r.user_id = n.user_id"
     f" where n.sms_id = {_SMS}.id and (m.deleted_at is not null or c.deleted_at is not null"
     f"  or m.changed_at > coalesce({_SMS}.read_at, {_SMS}.created_at)"
-    "  or exists (select 1 from {rows:ends} where ends.bridge_id = n.bridge_id and ends.rank = r.rank)"
+    "  or exists (select 1 from {rows:ends} where ends.bridge_id = n.bridge_id and (ends.rank = r.rank"
+    f"   or (ends.rank = {int(Rank.READ)} and {watermarks.passed('m', 'n.user_id')})))"
     "  or exists (select 1 from notifier_departure d where d.conversation_id = m.conversation_id"
     "    and d.user_id = n.user_id and d.left_at >= m.sent_at)))"
 )

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
+from notifier.platforms.base import HIDDEN
 from notifier.texts import clean_text
 from smsbridge.segments import Encoding, measure, truncate
 from smsbridge.services import own_calls
@@ -18,6 +19,7 @@ from smsbridge.services.own_calls import CallError, NotReturnedError
 
 _MOST_IN_SEGMENT = 160
 
+_HIDDEN = "[new message]"
 _KINDS = {"image": "[image]", "audio": "[audio]", "video": "[video]", "location": "[location]"}
 
 
@@ -78,6 +80,8 @@ def text_of(parts: Sequence[tuple[str, str | None]]) -> str:
 
 def _word(mime: str, body: str | None) -> str:
     kind = mime.partition(";")[0].strip().lower()
+    if kind == HIDDEN:
+        return _HIDDEN
     if kind.startswith("text/"):
         return (body or "").strip() if body is not None else "[long text]"
     return _KINDS.get(kind.partition("/")[0], "[file]")

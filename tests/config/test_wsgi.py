@@ -9,7 +9,7 @@ from django.core.handlers.wsgi import WSGIHandler
 
 from config.wsgi import Environ, Front, StartResponse, application
 
-LIMIT = 100
+LIMIT, LARGEST_PUT = 100, 200
 WEBHOOK = "/webhooks/chat/layer/"
 
 
@@ -43,7 +43,7 @@ def whole() -> Seen:
 
 @pytest.fixture
 def front(bare: Seen, whole: Seen) -> Front:
-    return Front(cast(WSGIHandler, bare), cast(WSGIHandler, whole), LIMIT)
+    return Front(cast(WSGIHandler, bare), cast(WSGIHandler, whole), LIMIT, LARGEST_PUT)
 
 
 def call(handler: Any, path: str, body: bytes = b"", **environ: object) -> tuple[str, dict[str, str]]:
@@ -77,6 +77,17 @@ def test_a_server_that_does_not_end_chunked_bodies_is_not_read_from(front: Front
 
 def test_a_webhook_that_announces_too_much_is_refused_unread(front: Front, bare: Seen) -> None:
     assert call(front, WEBHOOK, b"", CONTENT_LENGTH=str(LIMIT + 1))[0].startswith("413 ")
+    assert bare.body is None
+
+
+def test_a_transaction_of_a_platform_may_be_larger(front: Front, bare: Seen) -> None:
+    assert call(front, WEBHOOK, CONTENT_LENGTH=str(LARGEST_PUT), REQUEST_METHOD="PUT")[0] == "200 OK"
+    assert call(front, WEBHOOK, CONTENT_LENGTH=str(LARGEST_PUT + 1), REQUEST_METHOD="PUT")[0].startswith("413 ")
+
+
+def test_but_not_where_it_would_have_to_be_read_to_know_its_length(front: Front, bare: Seen) -> None:
+    status, _ = call(front, WEBHOOK, b"x" * LARGEST_PUT, REQUEST_METHOD="PUT", **CHUNKED)
+    assert status.startswith("413 ")
     assert bare.body is None
 
 

@@ -10,17 +10,26 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from notifier.forms import obscured
-from notifier.models import ChatApp, Conversation, Hook, InboxEvent, ListenedEvent, Message
+from notifier.models import (
+    ChatApp,
+    Conversation,
+    Hook,
+    InboxEvent,
+    ListenedEvent,
+    Message,
+    Rule,
+)
 from smsbridge.models import Bridge
 from tests import admin_rows
 from tests.admin_pages import Pages, html
 from tests.admin_rows import APP_ID, BEARER_TOKEN, HOOK_SECRET, SECRETS, TEXT, everything, installation
 
-PAGES = ["chatapp", "hook", "inboxevent", "listenedevent", "conversation", "message"]
+PAGES = ["chatapp", "hook", "rule", "inboxevent", "listenedevent", "conversation", "message"]
 FACTS = ["inboxevent", "listenedevent", "conversation", "message"]
 MODELS: dict[str, Any] = {
     "chatapp": ChatApp,
     "hook": Hook,
+    "rule": Rule,
     "inboxevent": InboxEvent,
     "listenedevent": ListenedEvent,
     "conversation": Conversation,
@@ -43,6 +52,7 @@ def hook_form(hook: Hook, **changes: Any) -> dict[str, Any]:
         "delay": "10 minutes",
         "events": "",
         "identities": hook.identities,
+        "ask_first": hook.ask_first,
         "identity_function": "",
         "secret": "",
         **changes,

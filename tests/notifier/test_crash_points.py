@@ -19,6 +19,7 @@ from notifier.models import (
     ReceiptCheck,
 )
 from notifier.services import merging
+from notifier.services.contents import contents
 from smsbridge.models import Notice
 from tests import factories
 from tests.crashing import lives, restarted
@@ -117,14 +118,13 @@ def test_draining_one_by_one_ends_as_if_nothing_had_happened(
     inbox: Callable[..., None], hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An event that cannot be merged makes a worker drain its batch event by event."""
-    whole = merging._contents
 
-    def contents(message: Any) -> Any:
+    def poisoned(message: Any) -> Any:
         if message.parts[0].text == POISON:
             raise OverflowError
-        return whole(message)
+        return contents(message)
 
-    monkeypatch.setattr(merging, "_contents", contents)
+    monkeypatch.setattr(merging, "contents", poisoned)
     body = factories.body_of(layer_event(text=POISON))
 
     def fill() -> None:

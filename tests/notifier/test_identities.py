@@ -50,6 +50,10 @@ def test_switched_off_nobody_is_known() -> None:
     assert who(live(identities=Hook.Identities.OFF), "ben") == {"ben": Done(None)}
 
 
+def test_of_our_own_contacts_whoever_is_asked_about_is_not_among_them() -> None:
+    assert who(live(identities=Hook.Identities.DIRECTORY), "ben") == {"ben": Done(None)}
+
+
 def test_the_platform_is_asked_for_each_user() -> None:
     exchange = Canned(
         ben=Response(200, {}, b'{"display_name": "Ben", "phone_number": "+15550001111"}'),

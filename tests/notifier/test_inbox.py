@@ -8,17 +8,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test import Client
 
 from notifier.models import Conversation, Hook, InboxEvent, Message, Receipt, ReceiptCheck
+from notifier.platforms.base import Delivered, Envelope
 from notifier.platforms.layer import LayerPlatform
 from notifier.services import conversations, inbox, merging
+from notifier.services.contents import contents
+from notifier.services.hooks import LiveHook, live_hook
 from notifier.sql import database_now
 from notifier.wire import Unreadable
 from tests.factories import body_of, chat_app, deliver, drain, forget, layer_event, receipts_hook, run_stage
 from tests.notifier.listeners import Rings
-from tests.threads import together
+from tests.threads import times, together
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +53,15 @@ def test_a_repeat_after_draining_changes_nothing(client: Client, hook: Hook) -> 
         ReceiptCheck.objects.all().delete()
     assert Message.objects.count() == 1
     assert not ReceiptCheck.objects.exists()
+
+
+def test_long_ids_that_begin_alike_are_two_events_and_odd_ones_can_be_kept(hook: Hook) -> None:
+    live = live_hook(hook.slug)
+    assert live is not None
+    inbox.accept(live, [Delivered(Envelope(f"about {odd[:1]}", "kind", odd), b"{}") for odd in ("c" * 256, "\0")])
+    for key in ("x" * 300, "x" * 299 + "y", "x" * 300, "\0\ud800"):
+        inbox.accept(live, [Delivered(Envelope(key, "kind"), b"{}")])
+    assert InboxEvent.objects.count() == 5
 
 
 def test_a_text_in_base64_is_read(client: Client, hook: Hook) -> None:
@@ -99,6 +111,52 @@ def test_a_batch_is_bounded(client: Client, hook: Hook, settings: Any, times: in
     step = inbox.drain()
     assert (step.done, step.more, step.busy) == (min(times, 2), True, times > 1)
     assert drain() == times - step.done
+
+
+# Several at once
+
+
+def live(hook: Hook) -> LiveHook:
+    found = live_hook(hook.slug)
+    assert found is not None
+    return found
+
+
+def delivered(key: str, conversation: str | None = "c1", body: bytes = b"[]") -> Delivered:
+    return Delivered(Envelope(key, "message.sent", conversation), body)
+
+
+def stored() -> list[tuple[str, str | None, bytes]]:
+    rows = InboxEvent.objects.order_by("pk").values_list("key", "conversation", "body")
+    return [(key, conversation, bytes(body)) for key, conversation, body in rows]
+
+
+def test_several_events_of_one_call_are_stored_in_their_order(hook: Hook) -> None:
+    inbox.accept(live(hook), [delivered("b", body=b"1"), delivered("a", None, b"\x00\xff"), delivered("c", body=b"3")])
+    assert stored() == [("b", "c1", b"1"), ("a", None, b"\x00\xff"), ("c", "c1", b"3")]
+
+
+def test_of_a_repeated_call_only_what_is_new_is_stored(hook: Hook) -> None:
+    inbox.accept(live(hook), [delivered("a", body=b"1"), delivered("b")])
+    inbox.accept(live(hook), [delivered("a", body=b"2"), delivered("b"), delivered("c"), delivered("c")])
+    assert [(key, body) for key, _, body in stored()] == [("a", b"1"), ("b", b"[]"), ("c", b"[]")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_events_of_a_call_are_stored_or_none(hook: Hook) -> None:
+    broken = Delivered(Envelope("c", "kind"), object())  # type: ignore[arg-type]
+    with pytest.raises(DatabaseError):
+        inbox.accept(live(hook), [delivered("a"), delivered("b"), broken])
+    assert stored() == []
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_the_same_events_from_many_calls_at_once_are_stored_once(hook: Hook) -> None:
+    events = [delivered(f"{number:02}") for number in range(20)]
+    found = live(hook)
+    times(6, lambda: inbox.accept(found, events))
+    assert [key for key, *_ in stored()] == [f"{number:02}" for number in range(20)]
 
 
 # Countdowns
@@ -166,15 +224,14 @@ def test_an_event_that_trips_its_adapter_fails_alone(
 def test_an_event_that_cannot_be_merged_fails_alone(
     client: Client, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = merging._contents
 
-    def contents(message: Any) -> Any:
+    def poisoned(message: Any) -> Any:
         if message.parts[0].text == "poison":
             raise OverflowError("date value out of range")
-        return whole(message)
+        return contents(message)
 
     with monkeypatch.context() as broken:
-        broken.setattr(merging, "_contents", contents)
+        broken.setattr(merging, "contents", poisoned)
         for text in ("one", "poison", "two"):
             deliver(client, hook, layer_event(text=text))
         drain()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifier.models import ChatApp, Conversation, Departure, Message, Receipt, ReceiptCheck
+from notifier.models import ChatApp, Conversation, Departure, EarlyEdit, Message, Receipt, ReceiptCheck
 from notifier.platforms.base import ChatEvent, Kind, MessageFacts, Part, Rank
 from notifier.services.conversations import Arrived
 from notifier.services.hooks import live_hooks
@@ -49,8 +49,8 @@ def receipt(seconds: int = 1, **statuses: Rank) -> ChatEvent:
     return event(Kind.RECEIPT, seconds=seconds, statuses=statuses)
 
 
-def edited(text: str, seconds: int = 1) -> ChatEvent:
-    return event(Kind.EDITED, seconds=seconds, message=facts(text=text))
+def edited(text: str, seconds: int = 1, *, by: str | None = "ann", **fields: Any) -> ChatEvent:
+    return event(Kind.EDITED, seconds=seconds, message=facts(text=text, sender=by, **fields))
 
 
 def merged(app: ChatApp, *batches: Sequence[ChatEvent]) -> Message:
@@ -146,6 +146,55 @@ def test_the_newest_edit_counts_whenever_it_comes(app: ChatApp) -> None:
     assert merged(app, [edited("fourth", 4), edited("third", 3)]).text == "fourth"
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_nobody_else_edits_a_message(app: ChatApp, first: bool) -> None:
+    order = [[sent()], [edited("Forged", 2, by="mal")]]
+    message = merged(app, *(order[::-1] if first else order))
+    assert (message.text, message.edited_at, message.sender_id) == ("Hello", None, "ann")
+    assert not EarlyEdit.objects.exists()
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_an_edit_that_came_first_counts_though_a_stranger_edited_later(app: ChatApp, apart: bool) -> None:
+    edits = [edited("Bye", 1), edited("Forged", 2, by="mal")]
+    merged(app, *([[one] for one in edits] if apart else [edits]))
+    assert EarlyEdit.objects.count() == 2
+    message = merged(app, [sent()])
+    assert (message.text, message.edited_at) == ("Bye", NOW + SECOND)
+    assert not EarlyEdit.objects.exists()
+
+
+def test_a_message_that_nobody_has_seen_yet_has_no_text(app: ChatApp) -> None:
+    assert merged(app, [edited("Forged", by="mal")]).text == ""
+
+
+def test_an_edit_that_names_nobody_counts(app: ChatApp) -> None:
+    assert merged(app, [sent()], [edited("Bye", by=None)]).text == "Bye"
+    assert merged(chat_app(), [edited("Bye", by=None)], [sent()]).text == "Bye"
+
+
+def test_a_bot_edits_its_own_messages_only(app: ChatApp) -> None:
+    message = event(message=facts(sender=None, sender_name="Robot"))
+    others = edited("Forged", 2, by=None, sender_name="Other"), edited("Forged", 3)
+    assert merged(app, [edited("Bye", by=None, sender_name="Robot")], [message], others).text == "Bye"
+
+
+def test_a_message_that_is_edited_into_a_bots_is_still_its_senders(app: ChatApp) -> None:
+    """As Matrix tells it of a text that becomes a notice."""
+    assert merged(app, [sent()], [edited("Bye", by=None, sender_name="ann")]).text == "Bye"
+
+
+def test_of_a_deleted_message_no_early_edit_is_kept(app: ChatApp) -> None:
+    merged(app, [edited("Bye")], [event(Kind.DELETED, seconds=2)], [edited("Again", 3)])
+    assert not EarlyEdit.objects.exists()
+
+
+def test_a_moderator_deletes_what_others_wrote(app: ChatApp) -> None:
+    """The platform has looked at who may, before it tells us."""
+    message = merged(app, [sent()], [event(Kind.DELETED, message=facts(sender="moderator"))])
+    assert message.deleted_at is not None
+
+
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_deleted_message_keeps_no_text(app: ChatApp, together: bool, first: bool) -> None:
@@ -165,6 +214,8 @@ def _everything() -> list[ChatEvent]:
         receipt(3, ann=Rank.READ, cid=Rank.READ),
         edited("second thoughts", 4),
         edited("third thoughts", 5),
+        edited("a stranger's", 6, by="mal"),
+        edited("a stranger's earlier ones", 3, by="mal"),
         event(Kind.DELETED, seconds=6),
         about_conversation(Kind.OTHER),
     ]
@@ -174,7 +225,10 @@ def _final(app: ChatApp) -> tuple[Any, ...]:
     shown = ("sender_id", "sender_name", "text", "parts", "sent_at", "edited_at", "deleted_at")
     messages = list(Message.objects.filter(chat_app=app).order_by("key").values_list("key", *shown))
     found = Receipt.objects.filter(message__chat_app=app)
-    return messages, sorted(found.values_list("message__key", "user_id", "rank"))
+    early = EarlyEdit.objects.filter(message__chat_app=app).order_by("editor_id")
+    assert not early.filter(message__sent_at__isnull=False).exists()
+    known = [*messages, *early.values_list("editor_id", "text", "edited_at")]
+    return known, sorted(found.values_list("message__key", "user_id", "rank"))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,6 +1,5 @@
 """The transport's promises, over real sockets: at most once, honest about what is not known, held up by nobody."""
 
-import datetime as dt
 import os
 import resource
 import ssl
@@ -10,15 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from notifier.transport import Exchange, call
 from notifier.transport_rules import MAX_BODY
 from notifier.wire import Answer, Failure, Request, Response
 from tests.notifier import servers
+from tests.notifier.certificates import self_signed
 from tests.notifier.servers import Peer, Received, Server, Step, answer, answer_then_close, black_hole, refusing_url
 
 Carry = Callable[..., Answer]
@@ -492,23 +488,7 @@ def assert_not_reached(result: Answer) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate for localhost, with its key, in one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    built = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(built.public_bytes(serialization.Encoding.PEM) + private)
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""A chat app or hook that could not work is refused when it is saved, with the reason."""
+"""A chat app, hook or rule that could not work is refused when it is saved, with the reason."""
 
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import NON_FIELD_ERRORS
 
-from notifier.models import ChatApp, Conversation, Hook
+from notifier.models import ChatApp, Conversation, Hook, Rule
 from notifier.platforms import registry
 from notifier.platforms.base import Can
 from notifier.platforms.layer import LayerPlatform
@@ -20,10 +20,34 @@ class Mute(LayerPlatform):
     can = frozenset({Can.WEBHOOKS})
 
 
+class Plugged(LayerPlatform):
+    """One that tells over a connection of ours, and of nothing but what was read."""
+
+    title = "Plugged"
+    can = frozenset({Can.SOCKET, Can.RECEIPTS})
+
+
+class Deaf(LayerPlatform):
+    """One that tells of nothing."""
+
+    title = "Deaf"
+    can = frozenset(Can) - {Can.WEBHOOKS, Can.SOCKET}
+
+
+@pytest.fixture(autouse=True)
+def _platforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    for platform in (Mute, Plugged, Deaf):
+        monkeypatch.setitem(registry.PLATFORMS, platform.title.lower(), f"{__name__}.{platform.__name__}")
+
+
 @pytest.fixture
-def mute(monkeypatch: pytest.MonkeyPatch) -> ChatApp:
-    monkeypatch.setitem(registry.PLATFORMS, "mute", f"{__name__}.Mute")
+def mute() -> ChatApp:
     return chat_app(platform="mute")
+
+
+@pytest.fixture
+def plugged() -> ChatApp:
+    return chat_app(platform="plugged")
 
 
 def chat_app(**changes: object) -> ChatApp:
@@ -50,9 +74,9 @@ def test_rows_of_other_models_have_none() -> None:
 
 
 def test_an_unknown_platform_is_refused_with_the_known_ones() -> None:
-    assert problems_of(chat_app(platform="lyer")) == {
-        "platform": ["There is no chat platform 'lyer': choose one of layer."]
-    }
+    (problem,) = problems_of(chat_app(platform="lyer"))["platform"]
+    assert problem.startswith("There is no chat platform 'lyer': choose one of ")
+    assert all(key in problem for key in registry.PLATFORMS)
 
 
 @pytest.mark.parametrize("field", ["options", "secrets"])
@@ -83,12 +107,56 @@ def test_a_hook_without_a_secret_is_refused() -> None:
 def test_a_receipts_hook_is_refused_where_nobody_tells_who_has_read(mute: ChatApp) -> None:
     problems = problems_of(hook(mute, identities="off"))
     assert list(problems) == ["kind"]
-    assert problems["kind"][0].startswith("Mute cannot say who has read a message, which a hook of the kind receipts")
-    assert problems_of(hook(mute, identities="off", kind="listen")) == {}
+    assert problems["kind"][0].startswith(
+        "Mute cannot say who has read a message, which a hook of the kind receipts needs: choose the kind notify"
+    )
+
+
+@pytest.mark.parametrize("kind", ["notify", "listen"])
+@pytest.mark.parametrize("platform", ["mute", "plugged"])
+def test_hooks_of_the_other_kinds_need_events_only(platform: str, kind: str) -> None:
+    assert problems_of(hook(chat_app(platform=platform), identities="off", kind=kind)) == {}
+
+
+@pytest.mark.parametrize("kind", Hook.Kind.values)
+def test_a_hook_of_a_platform_that_tells_of_nothing_is_refused(kind: str) -> None:
+    (problem,) = problems_of(hook(chat_app(platform="deaf"), kind=kind))["kind"]
+    assert problem.startswith("Deaf can neither tell us of events by webhook nor tell us of events over a connection")
+    assert problem.endswith("so a hook would hear of nothing: choose another platform.")
+
+
+def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
+    assert problems_of(hook(kind="receipt"))["kind"] == ["There is no kind 'receipt': use receipts, notify, listen."]
+
+
+def test_a_hook_that_listens_over_a_connection_needs_no_secret(plugged: ChatApp) -> None:
+    assert problems_of(hook(plugged, identities="off", secret="")) == {}
+
+
+def test_delivered_alone_is_refused_where_nothing_is_ever_delivered(plugged: ChatApp) -> None:
+    (problem,) = problems_of(hook(plugged, identities="off", report_for_status=["delivered"]))["report_for_status"]
+    assert problem.startswith("Plugged cannot say to whom a message was delivered, so nobody would ever be told")
+    for good in (["sent"], ["sent", "delivered"], []):
+        assert problems_of(hook(plugged, identities="off", report_for_status=good)) == {}
+    assert problems_of(hook(plugged, identities="off", kind="notify", report_for_status=["delivered"])) == {}
+    assert problems_of(hook(report_for_status=["delivered"])) == {}
+
+
+def test_to_ask_always_is_refused_where_nothing_can_be_asked(mute: ChatApp) -> None:
+    (problem,) = problems_of(hook(mute, kind="notify", identities="off", ask_first="always"))["ask_first"]
+    assert problem.startswith("Mute cannot be asked who has still not read a message: choose never")
+    assert problems_of(hook(mute, kind="notify", identities="off", ask_first="never")) == {}
+    assert problems_of(hook(ask_first="always")) == {}
+    assert "ask_first" in problems_of(hook(ask_first="sometimes"))
 
 
 def test_identities_of_a_platform_that_tells_none_are_refused(mute: ChatApp) -> None:
-    assert list(problems_of(hook(mute, kind="listen"))) == ["identities"]
+    problems = problems_of(hook(mute, kind="listen"))
+    assert list(problems) == ["identities"]
+    assert problems["identities"] == [
+        "Mute cannot tell a user's name and phone: choose our own contacts, or a function of your own."
+    ]
+    assert problems_of(hook(mute, kind="listen", identities="directory")) == {}
 
 
 def test_unknown_events_are_refused_with_the_known_ones() -> None:
@@ -133,3 +201,45 @@ def test_a_hook_is_looked_at_as_far_as_it_is_filled_in() -> None:
 
 def test_a_hook_of_a_chat_app_with_an_unknown_platform_has_no_further_problems() -> None:
     assert problems_of(hook(chat_app(platform="lyer"))) == {}
+
+
+# Rules
+
+
+def rule(**changes: object) -> Rule:
+    return Rule(**{"chat_app": chat_app(), "name": "board", "events": [], **changes})
+
+
+def test_a_good_rule_has_no_problems() -> None:
+    assert problems_of(rule()) == {}
+    assert problems_of(rule(recipients="phones", phones=["+12025550100"], events=["message.sent"])) == {}
+
+
+def test_events_of_a_rule_must_be_the_platform_s_own() -> None:
+    (problem,) = problems_of(rule(events=["message.sent", "threadNewMessage"]))["events"]
+    assert "'threadNewMessage'" in problem
+    assert "message.sent" in problem
+
+
+@pytest.mark.parametrize(
+    "phone", ["2025550177", "+1 202 555 0177", "+0123456789", "+1234567890123456", "+12025550100\n"]
+)
+def test_a_phone_of_a_rule_is_refused_by_its_place(phone: str) -> None:
+    (problem,) = problems_of(rule(recipients="phones", phones=["+12025550101", phone]))["phones"]
+    assert problem.startswith("Phone 2 of 2 is no phone number: write it with its country code")
+    assert phone not in problem
+
+
+def test_phones_without_any_are_refused() -> None:
+    (problem,) = problems_of(rule(recipients="phones"))["phones"]
+    assert problem == "Name at least one phone, or choose the conversation's users."
+
+
+def test_unknown_recipients_are_refused() -> None:
+    assert "recipients" in problems_of(rule(recipients="everybody"))
+
+
+@pytest.mark.parametrize("field", ["events", "contexts", "conversations", "phones"])
+@pytest.mark.parametrize("value", ["one", [1], None, {"a": 1}])
+def test_lists_of_a_rule_hold_texts(field: str, value: object) -> None:
+    assert field in problems_of(rule(**{field: value}))

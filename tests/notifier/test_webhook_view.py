@@ -10,15 +10,18 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from notifier import doorbell
 from notifier.models import Hook, InboxEvent
 from notifier.services.hooks import forget_hooks
 from notifier.sql import fetch
+from notifier.views import chat_webhook
 from tests.factories import (
+    SECRET,
     body_of,
+    chat_app,
     deliver,
     layer_event,
     listening_hook,
@@ -111,21 +114,100 @@ def _webhook_paths() -> Iterator[str]:
     yield from walk(get_resolver().url_patterns, "")
 
 
+def _matrix_hook() -> Hook:
+    options = {"homeserver_url": "http://127.0.0.1:9", "server_name": "chat.test"}
+    return receipts_hook(chat_app(platform="matrix", options=options, secrets={"as_token": "token"}))
+
+
+#: what stands for each part of a path that is open: addresses that some platform has, and one that none has
+_RESTS = ("_matrix/app/v1/transactions/1", "_matrix/app/v1/ping", "_matrix/app/v1/users/@ben:chat.test", "nowhere")
+
+
+def _addresses(path: str, slugs: dict[str, list[str]]) -> Iterator[str]:
+    for slug in slugs[path.split("/")[1]]:
+        with_slug = "/" + path.replace("<slug:slug>", slug)
+        for rest in _RESTS if "<path:rest>" in with_slug else ("",):
+            address = with_slug.replace("<path:rest>", rest)
+            assert "<" not in address
+            yield address
+
+
 def test_every_way_in_refuses_what_is_not_signed(client: Client, hook: Hook) -> None:
     vendor_account("fake")
-    slugs = {"chat": hook.slug, "sms": "fake"}
+    slugs = {"chat": [hook.slug, _matrix_hook().slug], "sms": ["fake"]}
     data = {"id": "1", "from": "+15550001111", "to": "+15550002222", "text": "hi", "msisdn": "15550001111"}
     paths = list(_webhook_paths())
-    assert len(paths) >= 3
-    for path in paths:
-        address = "/" + path.replace("<slug:slug>", slugs[path.split("/")[1]])
-        assert "<" not in address
-        for content_type in ("application/json", "application/x-www-form-urlencoded"):
-            posted = client.post(address, json.dumps(data), content_type=content_type)
-            assert posted.status_code in (400, 403), address
+    assert len(paths) >= 4
+    for address in [address for path in paths for address in _addresses(path, slugs)]:
+        for send in (client.post, client.put):
+            for content_type in ("application/json", "application/x-www-form-urlencoded"):
+                answer = send(address, json.dumps(data), content_type=content_type)
+                assert answer.status_code in (400, 403, 404, 405), address
         if "/sms/" in address:
             assert client.get(address, data).status_code in (400, 403, 405), address
     assert not InboxEvent.objects.exists()
+
+
+# Addresses below a hook's own
+
+
+@pytest.mark.parametrize("rest", ["nowhere", "nowhere/", "_matrix/app/v1/ping", "a%2Fb", ".."])
+@pytest.mark.parametrize("method", ["get", "head", "post", "put"])
+def test_a_platform_that_calls_one_address_only_has_nothing_below_it(
+    client: Client, hook: Hook, rest: str, method: str
+) -> None:
+    body = body_of(layer_event())
+    headers = {"layer-webhook-signature": signature(body)}
+    answer = client.generic(method.upper(), f"{url(hook)}{rest}", body, "application/json", headers=headers)
+    assert answer.status_code == 404
+    assert not InboxEvent.objects.exists()
+
+
+def test_below_an_unknown_hook_there_is_nothing(client: Client, hook: Hook) -> None:
+    assert client.put("/webhooks/chat/nobody/_matrix/app/v1/transactions/1", b"{}").status_code == 404
+
+
+@pytest.mark.parametrize(("token", "status"), [("", 403), ("Bearer wrong", 403), (f"Bearer {SECRET}", 200)])
+def test_a_platform_that_has_such_addresses_proves_itself_at_each(client: Client, token: str, status: int) -> None:
+    place = url(_matrix_hook())
+    headers = {"authorization": token} if token else {}
+    event = {"type": "m.room.message", "event_id": "$1", "room_id": "!1", "sender": "@ann:chat.test", "content": {}}
+    told = json.dumps({"events": [event]})
+    answers = [
+        client.put(f"{place}_matrix/app/v1/transactions/1", told, "application/json", headers=headers),
+        client.post(f"{place}_matrix/app/v1/ping", "{}", "application/json", headers=headers),
+    ]
+    assert [(answer.status_code, answer["Content-Type"]) for answer in answers] == [(status, "application/json")] * 2
+    assert InboxEvent.objects.count() == (status == 200)
+
+
+def _large_transaction(events: int = 100) -> bytes:
+    """As large as a homeserver may make one of ordinary messages: 64 kB each."""
+    common = {"type": "m.room.message", "room_id": "!1", "sender": "@ann:chat.test"}
+    content = {"msgtype": "m.text", "body": "x" * 60_000}
+    told = [{**common, "event_id": f"${number}", "content": content} for number in range(events)]
+    return json.dumps({"events": told}).encode()
+
+
+@pytest.mark.parametrize(("token", "status"), [("wrong", 403), (SECRET, 200)])
+def test_a_large_transaction_is_read_after_its_token_only(client: Client, token: str, status: int) -> None:
+    """One that is refused comes again for ever, and everything else waits behind it."""
+    body = _large_transaction()
+    request = RequestFactory().put(
+        f"{url(_matrix_hook())}_matrix/app/v1/transactions/1", body, headers={"authorization": f"Bearer {token}"}
+    )
+    slug, rest = request.path.removeprefix("/webhooks/chat/").split("/", 1)
+    assert chat_webhook(request, slug, rest).status_code == status
+    assert len(request.read()) == (0 if status == 200 else len(body))
+    assert InboxEvent.objects.count() == (100 if status == 200 else 0)
+
+
+@pytest.mark.parametrize(("place", "length"), [("transactions/1", 16 * 2**20 + 1), ("nowhere", 256 * 1024 + 1)])
+def test_there_is_an_end_to_how_large_it_may_be(client: Client, place: str, length: int) -> None:
+    address = f"{url(_matrix_hook())}_matrix/app/v1/{place}"
+    headers = {"authorization": f"Bearer {SECRET}"}
+    answer = client.put(address, b"x", "application/json", headers=headers, CONTENT_LENGTH=str(length))
+    assert (answer.status_code, answer["Content-Type"]) == (413, "application/json")
 
 
 # What is accepted

@@ -4,17 +4,20 @@ A platform's class gives `make_platform`, `call` and `fixtures`; everything else
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifier.platforms.base import Can, ChatEvent, Done, Later, No, Platform
+from notifier.platforms.base import Can, ChatEvent, Delivered, Done, Later, No, Platform, Question, Steps
 from notifier.platforms.registry import PLATFORMS, platform_class
 from notifier.wire import Answer, Call, Failure, Forged, Request, Response, Unreadable
+
+T = TypeVar("T")
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -55,6 +58,8 @@ class PlatformContract:
     fixtures: ClassVar[str]
     #: the name of the query parameter that a registration handshake brings, None when there is no handshake
     challenge_name: ClassVar[str | None] = None
+    #: the id of a person, as this platform writes it
+    user: ClassVar[str] = "ann"
     secrets: ClassVar[tuple[str, str]] = ("first-secret", "second-secret")
 
     def make_platform(self) -> Platform:
@@ -69,7 +74,17 @@ class PlatformContract:
         """The same call without what proves its origin."""
         raise NotImplementedError
 
+    def pushed_and_caught_up(self) -> tuple[Sequence[Delivered], Sequence[Delivered]]:
+        """The same news, told as they happen over one connection, and by another that was not there then."""
+        raise NotImplementedError
+
+    #: headers that are of the try, not of the request
+    volatile_headers: ClassVar[frozenset[str]] = frozenset()
+
     # Derived
+
+    def _lasting(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {name: value for name, value in headers.items() if name not in self.volatile_headers}
 
     def fixture_bodies(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted((FIXTURES / self.fixtures).glob("*.json"))}
@@ -86,14 +101,33 @@ class PlatformContract:
         readers: dict[str, tuple[Can | None, Callable[[Answer], Any]]] = {
             "identity": (Can.IDENTITIES, lambda answer: platform.identity("ann", answer)),
             "conversation_title": (Can.TITLES, platform.conversation_title),
-            "statuses": (Can.RECEIPTS, lambda answer: platform.statuses("2c7a1f50", answer)),
             "posted": (Can.POST_AS_USER, platform.posted),
             "marked_read": (Can.MARK_READ, platform.marked_read),
-            "webhooks": (Can.WEBHOOKS, platform.webhooks),
-            "webhook": (Can.WEBHOOKS, platform.webhook),
-            "webhook_deleted": (Can.WEBHOOKS, platform.webhook_deleted),
+            "webhooks": (Can.REGISTER, platform.webhooks),
+            "webhook": (Can.REGISTER, platform.webhook),
+            "webhook_deleted": (Can.REGISTER, platform.webhook_deleted),
+            "standing": (Can.ASK, lambda answer: self.standing_after(platform, answer)),
+            "roster": (Can.ROSTER, lambda answer: self.after(platform.roster_steps("2c7a1f50", [self.user]), answer)),
+            "identity_steps": (Can.IDENTITIES, lambda answer: self.after(platform.identity_steps(self.user), answer)),
         }
         return {name: reader for name, (able, reader) in readers.items() if able is None or able in platform.can}
+
+    def after(self, steps: Steps[T], answer: Answer) -> T:
+        """What comes of it if this is the answer to all that is asked."""
+        try:
+            next(steps)
+            for _ in range(100):
+                steps.send(answer)
+        except StopIteration as end:
+            return cast(T, end.value)
+        raise AssertionError("it never stops asking")
+
+    def standing_after(self, platform: Platform, answer: Answer) -> Any:
+        question = Question("2c7a1f50", "5b1c", self.user)
+        (steps,) = platform.standing_steps([question])
+        found = self.after(steps, answer)
+        assert set(found) == {question}
+        return found[question]
 
     def requests(self, platform: Platform, user: str = "ann", thing: str = "2c7a1f50") -> list[Request]:
         """One of each request that this platform is able to make."""
@@ -102,13 +136,15 @@ class PlatformContract:
             made.append(platform.identity_request(user))
         if Can.TITLES in platform.can:
             made.append(platform.conversation_request(thing))
-        if Can.RECEIPTS in platform.can:
-            made.append(platform.status_request(thing, thing))
+        if Can.ASK in platform.can:
+            made += [next(steps) for steps in platform.standing_steps([Question(thing, thing, user)])]
+        if Can.ROSTER in platform.can:
+            made.append(next(platform.roster_steps(thing, [self.user])))
         if Can.POST_AS_USER in platform.can:
             made += platform.post_requests(thing, as_user=user, text="hello", key="sms-1")
         if Can.MARK_READ in platform.can:
             made.append(platform.read_request(thing, thing, as_user=user))
-        if Can.WEBHOOKS in platform.can:
+        if Can.REGISTER in platform.can:
             made += [
                 platform.list_webhooks_request(),
                 platform.register_webhook_request(url="https://us/", name="us", events=["x"], secret="s"),
@@ -135,10 +171,13 @@ class PlatformContract:
     # Who called
 
     def test_it_accepts_a_rightly_signed_call(self) -> None:
-        self.make_platform().verify(self.call(self.any_body(), self.secrets[0]), [self.secrets[0]])
+        platform = self.make_platform()
+        self.need(platform, Can.WEBHOOKS)
+        platform.verify(self.call(self.any_body(), self.secrets[0]), [self.secrets[0]])
 
     @pytest.mark.parametrize("order", [1, -1])
     def test_it_accepts_either_secret_while_they_are_changed(self, order: int) -> None:
+        self.need(self.make_platform(), Can.WEBHOOKS)
         for secret in self.secrets:
             self.make_platform().verify(self.call(self.any_body(), secret), self.secrets[::order])
 
@@ -156,6 +195,35 @@ class PlatformContract:
         for signed_with in (self.secrets[0], ""):
             with pytest.raises(Forged):
                 self.make_platform().verify(self.call(self.any_body(), signed_with), secrets)
+
+    # What is heard over a connection
+
+    def test_it_tells_the_same_event_whether_it_was_there_or_not(self) -> None:
+        platform = self.make_platform()
+        self.need(platform, Can.SOCKET)
+        self.need(platform, Can.REPLAY)
+        pushed, caught_up = self.pushed_and_caught_up()
+        assert pushed
+        assert {one.envelope for one in pushed} == {one.envelope for one in caught_up}
+
+    def test_it_reads_what_it_heard_under_the_keys_by_which_it_is_stored(self) -> None:
+        platform = self.make_platform()
+        self.need(platform, Can.SOCKET)
+        for told in self.pushed_and_caught_up():
+            for one in told:
+                assert one.envelope.key in [event.key for event in platform.parse(one.body)]
+                assert one.envelope.conversation in [event.conversation for event in platform.parse(one.body)]
+
+    def test_it_goes_on_from_its_place_in_plain_json(self) -> None:
+        platform = self.make_platform()
+        self.need(platform, Can.SOCKET)
+        for place in ({}, {"any": 7}):
+            session = platform.conversing(place)
+            assert session.url.startswith(("ws://", "wss://"))
+            assert not session.caught_up
+            assert session.closing() == ()
+            taken = session.opened(0.0)
+            assert taken.place is None or json.loads(json.dumps(taken.place)) == taken.place
 
     # What was told
 
@@ -244,9 +312,13 @@ class PlatformContract:
         platform = self.make_platform()
         self.need(platform, Can.POST_AS_USER)
         text = "long " * 2000
-        first, second = (platform.post_requests("c", as_user="ann", text=text, key="k") for _ in range(2))
-        assert first == second
-        assert first != platform.post_requests("c", as_user="ann", text=text, key="another")
+
+        def posts(key: str) -> list[Request]:
+            made = platform.post_requests("c", as_user=self.user, text=text, key=key)
+            return [replace(one, headers=self._lasting(one.headers)) for one in made]
+
+        assert posts("k") == posts("k")
+        assert posts("k") != posts("another")
 
     @pytest.mark.parametrize("user", ["a/../b", "a?b#c", "ü ❤", "..", "%2e", "\ud800", "x" * 1000])
     def test_it_keeps_a_strange_id_within_its_place_in_the_url(self, user: str) -> None:

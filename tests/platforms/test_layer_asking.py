@@ -2,8 +2,8 @@
 
 import pytest
 
-from notifier.platforms.base import Done, Identity, Later, No, Rank
-from notifier.wire import Request
+from notifier.platforms.base import Done, Identity, Later, No, Question, Standing
+from notifier.wire import Answer, Request
 from tests.platforms.layer_cases import BASE, CONVERSATION, MESSAGE, TOKEN, answer, layer, refusal
 
 HEADERS = {"Accept": "application/vnd.layer+json; version=1.0", "Authorization": f"Bearer {TOKEN}"}
@@ -81,31 +81,46 @@ def test_it_takes_a_conversation_that_is_gone_for_one_without_a_title(status: in
     assert layer().conversation_title(answer(status)) == Done("")
 
 
-def test_it_asks_for_statuses_where_layer_fills_them_in() -> None:
-    request = layer().status_request(CONVERSATION, MESSAGE)
-    assert request.url == f"{BASE}/conversations/{CONVERSATION}/messages?page_size=100"
+def standing(answered: Answer, user: str = "ben") -> object:
+    """What the platform makes of this answer to the question whether the user has read the message."""
+    question = Question(CONVERSATION, MESSAGE, user)
+    (steps,) = layer().standing_steps([question])
+    next(steps)
+    with pytest.raises(StopIteration) as end:
+        steps.send(answered)
+    return end.value.value[question]
 
 
-def test_it_finds_the_statuses_of_the_message_in_the_list() -> None:
+def test_it_asks_once_for_all_messages_of_a_conversation_where_layer_fills_statuses_in() -> None:
+    asked = [Question(CONVERSATION, MESSAGE, "ben"), Question(CONVERSATION, MESSAGE, "cid")]
+    (steps,) = layer().standing_steps(asked)
+    assert next(steps).url == f"{BASE}/conversations/{CONVERSATION}/messages?page_size=100"
+
+
+@pytest.mark.parametrize(("user", "expected"), [("ben", Standing.READ), ("dora", Standing.UNREAD)])
+def test_it_finds_the_status_of_the_message_in_the_list(user: str, expected: Standing) -> None:
     messages = [
         {"id": "layer:///messages/00000000-0000-0000-0000-000000000000", "recipient_status": {"ben": "sent"}},
-        {"id": f"layer:///messages/{MESSAGE.upper()}", "recipient_status": {"ben": "read", "cid": "odd"}},
+        {
+            "id": f"layer:///messages/{MESSAGE.upper()}",
+            "recipient_status": {"ben": "read", "cid": "odd", "dora": "delivered"},
+        },
     ]
-    assert layer().statuses(MESSAGE, answer(200, messages)) == Done({"ben": Rank.READ})
+    assert standing(answer(200, messages), user) == Done(expected)
 
 
 @pytest.mark.parametrize("messages", [[], [{"id": MESSAGE, "recipient_status": None}], [{"id": None}, 7]])
 def test_it_says_when_the_status_is_not_told(messages: object) -> None:
-    assert layer().statuses(MESSAGE, answer(200, messages)) == Done(None)
+    assert standing(answer(200, messages)) == Done(Standing.UNKNOWN)
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_it_says_when_the_message_is_gone(status: int) -> None:
-    assert layer().statuses(MESSAGE, answer(status)) == Done(None)
+def test_it_says_when_the_conversation_is_gone(status: int) -> None:
+    assert standing(answer(status)) == Done(Standing.DELETED)
 
 
 def test_it_asks_again_after_an_answer_that_it_cannot_read() -> None:
-    reading = layer().statuses(MESSAGE, answer(200, {"messages": []}))
+    reading = standing(answer(200, {"messages": []}))
     assert reading == Later("Layer answered 200, but the body is not a JSON array")
 
 

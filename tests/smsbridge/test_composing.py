@@ -347,6 +347,14 @@ def test_it_skips_a_message_without_parts(bridge: Bridge) -> None:
     assert fate(one) == ("skipped", Reason.EMPTY)
 
 
+@pytest.mark.parametrize("title", ["Complaints", ""])
+def test_whom_nobody_can_name_is_named_after_the_place(bridge: Bridge, title: str) -> None:
+    app = bridge.hook.chat_app
+    notice(bridge, message(conversation(app, title=title), sender_id=None))
+    compose()
+    assert texts() == [f"{title or app.name}: Hello"]
+
+
 def test_it_names_a_bot_as_the_platform_does(bridge: Bridge) -> None:
     notice(bridge, message(conversation(bridge.hook.chat_app), sender_id=None, sender_name="Robo"))
     compose()

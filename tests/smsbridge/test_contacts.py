@@ -1,5 +1,6 @@
 """Who a chat user is to us, and for how long we take it for true."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,12 +9,17 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from notifier.models import Rule
+from notifier.platforms.base import Done, Identity
 from notifier.services.hooks import live_hooks
+from notifier.services.identities import Found
 from notifier.transport import Exchange
 from smsbridge.models import Bridge, Contact
-from smsbridge.services.contacts import Person, Unavailable, people
+from smsbridge.services import contacts
+from smsbridge.services.contacts import Person, Unavailable, people, phone_in
 from tests import factories
 from tests.notifier import servers
+from tests.smsbridge.asked import Asked, AskedPlatform, use
 from tests.smsbridge.upstreams import Chat
 
 EVES_PHONE = factories.phone(5)
@@ -76,9 +82,10 @@ def test_it_asks_every_time_without_a_cache(
     assert Contact.objects.get(user_id="eve").phone == factories.phone(6)
 
 
-def test_what_an_operator_entered_wins_for_ever(bridge: Bridge, chat: Chat, exchange: Exchange[str]) -> None:
+@pytest.mark.parametrize("source", ["admin", "import"])
+def test_what_was_entered_here_wins_for_ever(bridge: Bridge, chat: Chat, exchange: Exchange[str], source: str) -> None:
     chat.identities = {"ben": EVE}
-    Contact.objects.update(fetched_at=datetime(2020, 1, 1, tzinfo=UTC))
+    Contact.objects.update(source=source, fetched_at=datetime(2020, 1, 1, tzinfo=UTC))
     assert person(ask(bridge, exchange, "ben"), "ben").phone == factories.BENS_PHONE
     assert chat.asked == []
 
@@ -121,6 +128,130 @@ def test_it_keeps_a_phone_in_one_form_and_none_that_is_no_phone(
 def test_templates_see_custom_fields_and_the_fixed_ones_on_top() -> None:
     values = Person("eve", "Eve", EVES_PHONE, {"team": "blue", "name": "an impostor"}).values
     assert values == {"team": "blue", "name": "Eve", "phone": EVES_PHONE, "user_id": "eve", "id": "eve"}
+
+
+@pytest.mark.parametrize("source", ["admin", "import"])
+def test_an_answer_of_the_platform_does_not_overwrite_what_was_entered_meanwhile(
+    bridge: Bridge, exchange: Exchange[str], source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def entered_meanwhile(*_: object, **__: object) -> Found:
+        factories.contact(bridge.hook.chat_app, "eve", factories.phone(7), source=source)
+        return {"eve": Done(Identity(user_id="eve", name="Other", phone=EVES_PHONE))}
+
+    monkeypatch.setattr(contacts, "identities", entered_meanwhile)
+    ask(bridge, exchange)
+    kept = Contact.objects.get(user_id="eve")
+    assert (kept.name, kept.phone, kept.source) == ("Eve", factories.phone(7), source)
+
+
+def test_everything_that_was_told_is_stored_and_changed(
+    bridge: Bridge, chat: Chat, exchange: Exchange[str], settings: Settings
+) -> None:
+    settings.IDENTITY_CACHE = timedelta(0)
+    for team in ("blue", "réd 😀"):
+        chat.identities = {"eve": {**EVE, "metadata": {"team": team, "timezone": "Europe/Zurich"}}}
+        ask(bridge, exchange)
+        stored = Contact.objects.get(user_id="eve")
+        assert stored.custom["metadata"] == {"team": team, "timezone": "Europe/Zurich"}
+        assert stored.time_zone == "Europe/Zurich"
+        assert abs(stored.fetched_at - timezone.now()) < timedelta(seconds=30)
+
+
+def test_a_platform_may_take_several_requests_to_tell_who_somebody_is(
+    bridge: Bridge, exchange: Exchange[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Asked() as asked:
+        use(bridge, monkeypatch, AskedPlatform, asked.url)
+        asked.identities = {"eve": {"display_name": "E."}, "eve-phone": EVE}
+        found = ask(bridge, exchange, "eve", "fay")
+    assert (person(found).name, person(found).phone) == ("Eve", EVES_PHONE)
+    assert not person(found, "fay").known
+    assert sorted(asked.asked) == ["eve", "eve-phone", "fay"]
+
+
+def test_one_that_does_not_tell_in_time_is_asked_later(
+    bridge: Bridge, exchange: Exchange[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Asked() as asked:
+        use(bridge, monkeypatch, AskedPlatform, asked.url)
+        asked.script = [servers.hang]
+        slow = ask(bridge, exchange, deadline=time.monotonic() + 0.1)["eve"]
+        late = ask(bridge, exchange, deadline=time.monotonic() - 1)["eve"]
+    assert isinstance(slow, Unavailable)
+    assert isinstance(late, Unavailable)
+    assert (slow.asked, late.asked, len(asked.requests)) == (True, False, 1)
+
+
+# Our own contacts as the source
+
+
+def use_directory(bridge: Bridge) -> None:
+    bridge.hook.identities = "directory"
+    bridge.hook.save()
+    factories.forget()
+
+
+@pytest.mark.parametrize("source", ["admin", "import", "platform", "function"])
+def test_a_directory_never_grows_stale(bridge: Bridge, chat: Chat, exchange: Exchange[str], source: str) -> None:
+    use_directory(bridge)
+    Contact.objects.update(source=source, fetched_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert person(ask(bridge, exchange, "ben"), "ben").phone == factories.BENS_PHONE
+    assert chat.asked == []
+
+
+def test_who_is_not_in_the_directory_is_not_known(bridge: Bridge, chat: Chat, exchange: Exchange[str]) -> None:
+    use_directory(bridge)
+    chat.identities = {"eve": EVE}
+    assert not person(ask(bridge, exchange)).known
+    assert chat.asked == []
+
+
+def name_in_a_rule(bridge: Bridge, phone: str) -> Rule:
+    app = bridge.hook.chat_app
+    return Rule.objects.create(chat_app=app, name="all", recipients=Rule.Recipients.PHONES, phones=[phone])
+
+
+def test_a_phone_of_a_rule_stands_for_itself(bridge: Bridge, exchange: Exchange[str]) -> None:
+    use_directory(bridge)
+    name_in_a_rule(bridge, EVES_PHONE)
+    user = f"tel:{EVES_PHONE}"
+    assert person(ask(bridge, exchange, user), user) == Person(user, EVES_PHONE, EVES_PHONE)
+    assert not Contact.objects.filter(user_id=user).exists()
+    factories.contact(bridge.hook.chat_app, user, EVES_PHONE, name="Eve")
+    assert person(ask(bridge, exchange, user), user).name == "Eve"
+
+
+def test_a_phone_that_nobody_can_have_is_none(bridge: Bridge, exchange: Exchange[str]) -> None:
+    use_directory(bridge)
+    name_in_a_rule(bridge, "+1234567")
+    found = person(ask(bridge, exchange, "tel:+1234567"), "tel:+1234567")
+    assert (found.known, found.phone) == (True, "")
+
+
+@pytest.mark.parametrize(
+    "user",
+    ["tel:+1-202-555-0100", "tel:2025550100;phone-context=+1", "TEL:+12025550100", "tel:+12025550100 ", "+12025550100"],
+)
+def test_any_other_form_is_a_user_like_others(bridge: Bridge, exchange: Exchange[str], user: str) -> None:
+    use_directory(bridge)
+    assert phone_in(user) == ""
+    assert not person(ask(bridge, exchange, user), user).known
+
+
+@pytest.mark.parametrize("source", ["platform", "directory", "off"])
+def test_only_a_rule_can_name_a_phone(bridge: Bridge, chat: Chat, exchange: Exchange[str], source: str) -> None:
+    """People may choose their user ids: nobody must have others texted by it."""
+    bridge.hook.identities = source
+    bridge.hook.save()
+    factories.forget()
+    chosen, named = f"tel:{factories.phone(6)}", f"tel:{EVES_PHONE}"
+    rule = name_in_a_rule(bridge, EVES_PHONE)
+    found = ask(bridge, exchange, chosen, named)
+    assert not person(found, chosen).known
+    assert person(found, named).phone == EVES_PHONE
+    rule.enabled = False
+    rule.save()
+    assert not person(ask(bridge, exchange, named), named).known
 
 
 # A function of the project's own

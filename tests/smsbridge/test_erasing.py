@@ -18,8 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from notifier.models import Departure, InboxEvent, ListenedEvent, Message, Receipt
-from notifier.services import forgetting
+from notifier.models import Departure, EarlyEdit, InboxEvent, ListenedEvent, Message, Participant, Receipt, Watermark
+from notifier.services import forgetting, rules
 from smsbridge.models import (
     Bridge,
     ConsentEvent,
@@ -41,7 +41,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CARLS_PHONE = phone(77)
 #: of every row of these, how to tell whose it is
 PERSONAL: list[tuple[type[Model], str]] = [
-    *((model, "user_id") for model in (Contact, Lease, Notice, OutboundSms, InboundSms, Receipt, Departure)),
+    *((model, "user_id") for model in (Contact, Lease, Notice, OutboundSms, InboundSms, Receipt)),
+    *((model, "user_id") for model in (Departure, Participant, Watermark)),
     *((model, "phone") for model in (Contact, Lease, OutboundSms, InboundSms, PhoneFact)),
 ]
 
@@ -64,6 +65,11 @@ def lives(bridge: Bridge, user: str, number: str) -> None:
     factories.message(place, f"{user} says so", sender_id=user, unread_by=[ANN])
     factories.notice(bridge, user_id=user, state="skipped", reason="read")
     Departure.objects.create(conversation=place, user_id=user, left_at=timezone.now())
+    Participant.objects.create(conversation=place, user_id=user)
+    Watermark.objects.create(conversation=place, user_id=user, message="m1", position=1)
+    Watermark.objects.create(conversation=place, user_id=user, message="not known yet")
+    unseen = factories.message(place, sent_at=None, sender_id=None)
+    EarlyEdit.objects.create(message=unseen, editor_id=user, text="mine", edited_at=timezone.now())
     DailyUse.objects.create(bridge=bridge, day=timezone.now().date(), kind="phone", key=number, used=1)
     InboxEvent.objects.create(hook=bridge.hook, key=user, body=f'{{"by": "{user}"}}'.encode(), state=1)
     PhoneFact.objects.create(phone=number, status=1, source="look-up", carrier="Air", looked_at=timezone.now())
@@ -79,6 +85,7 @@ def found(person: str, number: str) -> dict[str, int]:
         for model, field in PERSONAL
     }
     counts["Message"] = Message.objects.filter(sender_id=person).count()
+    counts["EarlyEdit"] = EarlyEdit.objects.filter(editor_id=person).count()
     counts["InboxEvent"] = sum(person.encode() in bytes(event.body) for event in InboxEvent.objects.all())
     counts["DailyUse"] = DailyUse.objects.filter(key=number).count()
     return {what: count for what, count in counts.items() if count}
@@ -109,6 +116,18 @@ def test_receipts_go_in_batches_too(bridge: Bridge, monkeypatch: pytest.MonkeyPa
     assert sum("delete from notifier_receipt " in one["sql"] for one in queries) == his
     assert not Receipt.objects.filter(user_id=BEN).exists()
     assert Receipt.objects.filter(user_id="bella").exists()
+
+
+@pytest.mark.parametrize("who", [{"user": BEN}, {"phone": BENS_PHONE}], ids=["by user id", "by phone"])
+def test_what_a_rule_made_of_his_phone_goes_too(bridge: Bridge, who: dict[str, str]) -> None:
+    mine, other = (f"{rules.SCHEME}{number}" for number in (BENS_PHONE, CARLS_PHONE))
+    told = factories.message(factories.conversation(bridge.hook.chat_app), unread_by=[mine, other])
+    factories.notice(bridge, told, mine)
+    erase(**who)
+    assert [receipt.user_id for receipt in Receipt.objects.filter(message=told)] == [other]
+    assert not Notice.objects.filter(message=told).exists()
+    person = persons.by_user(BEN) if "user" in who else persons.by_phone(BENS_PHONE)
+    assert not any(BENS_PHONE in name for name in person.names)
 
 
 def test_what_he_wrote_counts_as_deleted(bridge: Bridge) -> None:

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsbridge.keywords import EVERYWHERE, KEYWORDS, SENTENCES, Keyword, Meaning, Source, folded, keyword
+from smsbridge.keywords import (
+    EVERYWHERE,
+    KEYWORDS,
+    NO_REPLY,
+    SENTENCES,
+    Keyword,
+    Meaning,
+    Source,
+    folded,
+    keyword,
+    language_of,
+)
 from smsbridge.segments import Encoding, measure
 
 FCC = ["stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe"]
@@ -119,8 +130,19 @@ def test_there_is_a_sentence_of_one_sms_in_each_language_with_room_for_a_name(me
     assert way_on in sentence
 
 
+@pytest.mark.parametrize("language", EVERYWHERE)
+def test_what_cannot_be_posted_is_answered_by_one_sms_in_each_language(language: str) -> None:
+    cost = measure("A name of thirty characters ..: " + NO_REPLY[language])
+    assert (cost.encoding, cost.count) == (Encoding.GSM7, 1)
+
+
+@pytest.mark.parametrize(("country", "language"), [("DE", "de"), ("BR", "pt"), ("US", "en"), ("CH", "en"), ("", "en")])
+def test_without_a_word_the_country_tells_the_language(country: str, language: str) -> None:
+    assert language_of(country) == language
+
+
 def test_no_answer_is_itself_a_keyword() -> None:
-    assert not [text for sentences in SENTENCES.values() for text in sentences.values() if keyword(text)]
+    assert not [text for sentences in [*SENTENCES.values(), NO_REPLY] for text in sentences.values() if keyword(text)]
 
 
 def test_every_word_leads_to_a_language_that_has_sentences() -> None:

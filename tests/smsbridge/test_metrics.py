@@ -12,6 +12,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from notifier.models import Heartbeat
+from notifier.services import listener_states
 from notifier.services.metrics import exposition, tallied, workers
 from notifier.tallies import flush
 from smsbridge.models import Breaker, Bridge, OutboundSms
@@ -37,7 +38,7 @@ def _looked_at_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 def figures() -> Figures:
     """Every sample by name and label values, as Prometheus reads them."""
     flush()
-    text = exposition([*tallied(), *workers(), *metrics.families()]).decode()
+    text = exposition([*tallied(), *workers(), *listener_states.families(), *metrics.families()]).decode()
     found: Figures = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -255,7 +256,7 @@ def test_no_figure_names_a_person(bridge: Bridge, network: Network) -> None:
 
 
 def test_each_figure_is_explained_and_each_one_explained_is_there(bridge: Bridge) -> None:
-    families = [*tallied(), *workers(), *metrics.families()]
+    families = [*tallied(), *workers(), *listener_states.families(), *metrics.families()]
     there = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
     explained = set(re.findall(r"^\| `(smsbridge_\w+)`", (ROOT / "docs/watching.md").read_text(), re.MULTILINE))
     assert explained == there | {"smsbridge_broker_up"}

@@ -42,6 +42,10 @@ def _listened(bridge: Bridge) -> None:
     ListenedEvent.objects.create(hook=bridge.hook, key="1", body="{}", received_at=ago(LATE), next_at=ago(LATE))
 
 
+def _roster(bridge: Bridge) -> None:
+    factories.conversation(bridge.hook.chat_app, roster_due_at=ago(LATE))
+
+
 def _notice(bridge: Bridge) -> None:
     factories.notice(bridge, next_at=ago(LATE))
 
@@ -61,6 +65,7 @@ def _reply(bridge: Bridge) -> None:
 ROWS = {
     "drain": _event,
     "check": _check,
+    "roster": _roster,
     "listen": _listened,
     "compose": _notice,
     "send": _text,

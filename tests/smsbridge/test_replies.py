@@ -307,6 +307,18 @@ def test_the_messages_that_he_was_texted_are_marked_read_there_and_here(
     assert Receipt.objects.get(message=waiting).rank == 0
 
 
+def test_where_a_mark_is_for_all_up_to_it_only_the_newest_is_marked(
+    bridge: Bridge, link: Lease, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LayerPlatform, "marks_up_to", True)
+    newest, *older = [message(link.conversation, str(place), position=place) for place in (30, 10, 20)]
+    factories.outbound(bridge, [newest, *older], number=link.number, state="sent")
+    inbound(link.number)
+    reply()
+    assert chat.read == [("ben", newest.key)]
+    assert set(Receipt.objects.filter(user_id="ben").values_list("rank", flat=True)) == {2}
+
+
 def test_what_he_has_read_already_is_not_marked_again(bridge: Bridge, link: Lease, chat: Chat) -> None:
     told(bridge, link, "One")
     Receipt.objects.update(rank=2)

@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from notifier.models import Departure, InboxEvent, Message, Receipt, ReceiptCheck
+from notifier.models import Departure, EarlyEdit, InboxEvent, Message, Participant, Receipt, ReceiptCheck, Watermark
 from notifier.services import forgetting, retention
 from notifier.tasks import forget_old
 from smsbridge.models import (
@@ -168,6 +168,30 @@ def test_people_whom_nobody_asked_for_and_leases_that_ran_out_go(bridge: Bridge)
     assert not Lease.objects.exists()
     assert not Departure.objects.exists()
     assert DailyUse.objects.count() == 1
+
+
+def test_old_read_marks_go_and_participants_with_their_conversation(bridge: Bridge) -> None:
+    app = bridge.hook.chat_app
+    alive, gone, going = (factories.conversation(app, deleted_at=at and ago(at)) for at in (None, ANCIENT, YOUNG))
+    for place in (alive, gone, going):
+        Participant.objects.bulk_create(Participant(conversation=place, user_id=user) for user in "ab")
+    for message, age in (("m1", ANCIENT), ("m2", ANCIENT), ("m3", OLD)):
+        Watermark.objects.create(conversation=alive, user_id=BEN, message=message, marked_at=ago(age))
+    assert forget() == {"read marks": 2, "participants of conversations that were deleted": 2}
+    assert [mark.message for mark in Watermark.objects.all()] == ["m3"]
+    assert set(Participant.objects.values_list("conversation", flat=True)) == {alive.pk, going.pk}
+
+
+def test_edits_of_messages_that_nobody_saw_go_with_the_words(bridge: Bridge) -> None:
+    place = factories.conversation(bridge.hook.chat_app)
+    for editor, age in (("ann", OLD), ("mal", YOUNG)):
+        unseen = factories.message(place, sent_at=None, changed_at=timezone.now())
+        EarlyEdit.objects.create(message=unseen, editor_id=editor, text="?", edited_at=ago(ANCIENT), noted_at=ago(age))
+    assert forget() == {"edits of messages that were not seen": 1}
+    assert EarlyEdit.objects.get().editor_id == "mal"
+    Message.objects.update(changed_at=ago(ANCIENT), text="")
+    forget()
+    assert not EarlyEdit.objects.exists()
 
 
 def test_consent_is_never_forgotten_by_age() -> None:

@@ -73,9 +73,10 @@ def test_a_number_must_be_in_its_normal_form(written: str, words: str) -> None:
     assert words in problem
 
 
-def test_a_bridge_needs_a_receipts_hook() -> None:
+def test_a_bridge_needs_a_hook_that_tells_whom_a_message_is_for() -> None:
     (problem,) = problems_of(bridge(hook=hook(kind="listen")))["hook"]
-    assert "receipts" in problem
+    assert "receipts or notify" in problem
+    assert "hook" not in problems_of(bridge(hook=hook(kind="notify")))
 
 
 @pytest.mark.django_db
@@ -92,27 +93,10 @@ def test_a_second_bridge_of_a_chat_app_needs_the_same_pool() -> None:
     assert problems_of(first) == {}, "the only bridge may get another pool"
 
 
-def test_a_bridge_is_refused_where_replies_could_not_be_posted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_platform_that_takes_no_posts_serves_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers is told that it cannot be posted."""
     monkeypatch.setitem(registry.PLATFORMS, "listener", f"{__name__}.Listener")
-    (problem,) = problems_of(bridge(hook=hook(chat_app=ChatApp(platform="listener"))))["hook"]
-    assert problem.startswith("Listener cannot post a message as one of its users")
-
-
-@pytest.mark.django_db
-def test_such_a_platform_serves_where_nobody_can_answer_but_not_with_numbers_that_people_can(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(registry.PLATFORMS, "listener", f"{__name__}.Listener")
-    app = factories.chat_app(platform="listener")
-    made = factories.bridge(factories.receipts_hook(app), factories.pool(1))
-    number = made.pool.numbers.get()
-    (problem,) = problems_of(made)["hook"]
-    assert "cannot post" in problem
-    number.one_way = True
-    number.save()
-    assert "hook" not in problems_of(made)
-    (problem,) = problems_of(Number(e164="+12025550100", account=number.account, pool=made.pool))["pool"]
-    assert problem.endswith("Or mark the number as one that cannot be answered.")
+    assert "hook" not in problems_of(bridge(hook=hook(chat_app=ChatApp(platform="listener"))))
 
 
 @pytest.mark.parametrize("field", ["template", "introduction"])

@@ -88,6 +88,7 @@ def test_it_knows_message_sender_recipient_conversation_and_app() -> None:
         (("video/mp4", None), "[video]"),
         (("location/coordinate", None), "[location]"),
         (("application/pdf", None), "[file]"),
+        (("multipart/encrypted", None), "[new message]"),
         (("text/plain", "  "), ""),
     ],
 )

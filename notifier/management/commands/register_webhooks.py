@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from notifier.commands import TeachingCommand, named, spinning
 from notifier.models import Hook
-from notifier.services.registration import RegistrationError, register
+from notifier.services.registration import RegistrationError, instructions, register
 
 HELP = """\
 Register each hook's webhook with its chat platform, so that it calls {PUBLIC_URL}/webhooks/chat/<slug>/.
@@ -17,6 +17,10 @@ removed, and inactive webhooks activated, but only those at our URL and under th
 
 The platform checks the URL by calling it, so the web process must be running and reachable at PUBLIC_URL.
 With several secrets in a hook, the first one is registered, and deliveries signed with any of them are accepted.
+
+A platform that has no call to register with, such as Matrix, is set up by hand: what there is to do is printed, with
+the tokens that belong into it, so mind who looks on. Then the platform is made to call us, to see that all of it works;
+with --dry-run it is not. To a platform that we connect to ourselves nothing is registered: see `manage.py listen`.
 
 Examples:
   manage.py register_webhooks              every hook that is enabled
@@ -39,6 +43,8 @@ class Command(TeachingCommand):
 
     def _register(self, hook: Hook, dry_run: bool) -> bool:
         try:
+            if words := instructions(hook):
+                self.stdout.write(words)
             with spinning(f"Registering {hook.slug}", on=self.stdout.isatty()) as tick:
                 sentences = register(hook, dry_run=dry_run, tick=tick)
         except RegistrationError as error:

@@ -52,8 +52,7 @@ class Command(TeachingCommand):
         if consent:
             _refuse_consent(person)
         found = erasing.would_erase(person, consent=consent)
-        users = ", ".join(sorted({id_ for _, id_ in person.users}))
-        self.stdout.write(f"Users: {users or 'none'}. Phones: {len(person.phones)}.")
+        self.stdout.write(f"Users: {', '.join(person.names) or 'none'}. Phones: {len(person.phones)}.")
         self._tell("to erase", found)
         self._tell("kept", kept := erasing.kept(person, consent=consent))
         if not found:

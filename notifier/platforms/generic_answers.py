@@ -1,0 +1,107 @@
+"""Reading the answers of a chat of one's own: what is done, what is worth repeating, and what was refused.
+
+No reason holds anything of an answer but its status: it is another program's text.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from notifier.platforms.asking import Question, Roster, Standing
+from notifier.platforms.fields import optional_list, optional_object, optional_text
+from notifier.platforms.values import Done, Identity, Later, No, Reading
+from notifier.texts import clean_json, clean_text, loads_object
+from notifier.wire import Answer, Failure, Response, Unreadable, retry_after_seconds
+
+T = TypeVar("T")
+
+_REMEDIES = {
+    401: "it does not accept our signature: both sides need the same secret (GENERIC_WEBHOOK_SECRET) and a right clock",
+    403: "it does not accept our signature: both sides need the same secret (GENERIC_WEBHOOK_SECRET) and a right clock",
+    404: "it does not exist there: check api_url (GENERIC_API_URL)",
+    410: "it was deleted",
+}
+
+
+def gone(answer: Answer) -> bool:
+    return isinstance(answer, Response) and answer.status in (404, 410)
+
+
+def deleted(answer: Answer) -> bool:
+    """A 404 would not do: it is also what a wrong address answers, and a chat that cannot be asked this."""
+    return isinstance(answer, Response) and answer.status == 410
+
+
+def accepted(answer: Answer) -> Response | Later | No:
+    """The answer itself when it is a 2xx. No connection, 408, 429 and 5xx are worth repeating, the rest is refused."""
+    if isinstance(answer, Failure):
+        return Later(answer.detail)
+    if 200 <= answer.status < 300:
+        return answer
+    if answer.status in (408, 425, 429) or answer.status >= 500:
+        return Later(f"The chat answered {answer.status}", retry_after_seconds(answer.headers))
+    remedy = "redirects are not followed: set api_url (GENERIC_API_URL) to the final address"
+    if not 300 <= answer.status < 400:
+        remedy = _REMEDIES.get(answer.status, "it would be refused again")
+    return No(f"The chat answered {answer.status}: {remedy}")
+
+
+def read(answer: Answer, reader: Callable[[Mapping[str, Any]], T]) -> Reading[T]:
+    """What `reader` makes of a 2xx's object; one that it finds Unreadable is worth asking for again."""
+    response = accepted(answer)
+    if not isinstance(response, Response):
+        return response
+    try:
+        return Done(reader(loads_object(response.body)))
+    except Unreadable as error:
+        return Later(f"The chat answered {response.status}, but {error}")
+
+
+def done(answer: Answer) -> Reading[None]:
+    """For a call where only the status counts."""
+    response = accepted(answer)
+    return Done(None) if isinstance(response, Response) else response
+
+
+def identity(user_id: str, told: Mapping[str, Any]) -> Identity:
+    fields = clean_json(dict(told))
+    name, phone = optional_text(fields, "name"), optional_text(fields, "phone")
+    custom = {key: value for key, value in fields.items() if key not in ("id", "name", "phone")}
+    return Identity(user_id=user_id, name=name or user_id, phone=phone or "", custom=custom)
+
+
+def title(told: Mapping[str, Any]) -> str:
+    return (optional_text(told, "title") or "").strip()
+
+
+def roster(told: Mapping[str, Any]) -> Roster | None:
+    """None when the chat does not list who takes part."""
+    users = optional_list(told, "participants")
+    if users is None:
+        return None
+    return Roster(users=[clean_text(user) for user in users if isinstance(user, str) and user], title=title(told))
+
+
+def posted(told: Mapping[str, Any]) -> str:
+    """The id of the message; "" when the chat does not tell it."""
+    message = optional_object(told, "message") or {}
+    return optional_text(message, "id", "message.") or ""
+
+
+def standings(asked: Sequence[Question], told: Mapping[str, Any]) -> dict[Question, Standing]:
+    """Each question's answer; what the chat does not list, it does not tell."""
+    listed = optional_list(told, "messages") or []
+    by_id = {one.get("id"): one for one in listed if isinstance(one, dict) and isinstance(one.get("id"), str)}
+    return {question: _standing(by_id.get(question.message), question.user) for question in asked}
+
+
+def _standing(message: Mapping[str, Any] | None, user: str) -> Standing:
+    if message is None:
+        return Standing.UNKNOWN
+    if message.get("deleted") is True:
+        return Standing.DELETED
+    unread = optional_list(message, "unread_by")
+    if user in (optional_list(message, "muted_by") or ()):
+        return Standing.MUTED
+    if unread is None:
+        return Standing.UNKNOWN
+    return Standing.UNREAD if user in unread else Standing.READ
