@@ -3,14 +3,15 @@
 No reason holds anything of an answer but its status: it is another program's text.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from notifier.platforms.answers import Answers
 from notifier.platforms.asking import Question, Roster, Standing
 from notifier.platforms.fields import optional_list, optional_object, optional_text
-from notifier.platforms.values import Done, Identity, Later, No, Reading
-from notifier.texts import clean_json, clean_text, loads_object
-from notifier.wire import Answer, Failure, Response, Unreadable, retry_after_seconds
+from notifier.platforms.values import Identity
+from notifier.texts import clean_json, clean_text
+from notifier.wire import Answer, Response
 
 T = TypeVar("T")
 
@@ -22,6 +23,20 @@ _REMEDIES = {
 }
 
 
+def _said(response: Response) -> str:
+    return f"The chat answered {response.status}"
+
+
+def _remedy(response: Response) -> str:
+    if 300 <= response.status < 400:
+        return "redirects are not followed: set api_url (GENERIC_API_URL) to the final address"
+    return _REMEDIES.get(response.status, "it would be refused again")
+
+
+_ANSWERS = Answers("The chat", _said, _remedy)
+read, done = _ANSWERS.read_object, _ANSWERS.done
+
+
 def gone(answer: Answer) -> bool:
     return isinstance(answer, Response) and answer.status in (404, 410)
 
@@ -29,37 +44,6 @@ def gone(answer: Answer) -> bool:
 def deleted(answer: Answer) -> bool:
     """A 404 would not do: it is also what a wrong address answers, and a chat that cannot be asked this."""
     return isinstance(answer, Response) and answer.status == 410
-
-
-def accepted(answer: Answer) -> Response | Later | No:
-    """The answer itself when it is a 2xx. No connection, 408, 429 and 5xx are worth repeating, the rest is refused."""
-    if isinstance(answer, Failure):
-        return Later(answer.detail)
-    if 200 <= answer.status < 300:
-        return answer
-    if answer.status in (408, 425, 429) or answer.status >= 500:
-        return Later(f"The chat answered {answer.status}", retry_after_seconds(answer.headers))
-    remedy = "redirects are not followed: set api_url (GENERIC_API_URL) to the final address"
-    if not 300 <= answer.status < 400:
-        remedy = _REMEDIES.get(answer.status, "it would be refused again")
-    return No(f"The chat answered {answer.status}: {remedy}")
-
-
-def read(answer: Answer, reader: Callable[[Mapping[str, Any]], T]) -> Reading[T]:
-    """What `reader` makes of a 2xx's object; one that it finds Unreadable is worth asking for again."""
-    response = accepted(answer)
-    if not isinstance(response, Response):
-        return response
-    try:
-        return Done(reader(loads_object(response.body)))
-    except Unreadable as error:
-        return Later(f"The chat answered {response.status}, but {error}")
-
-
-def done(answer: Answer) -> Reading[None]:
-    """For a call where only the status counts."""
-    response = accepted(answer)
-    return Done(None) if isinstance(response, Response) else response
 
 
 def identity(user_id: str, told: Mapping[str, Any]) -> Identity:

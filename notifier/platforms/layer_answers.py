@@ -5,14 +5,15 @@ No reason holds what people wrote or Layer's own prose; of an error only its num
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-from notifier.platforms.base import Done, Identity, Later, No, Question, Rank, Reading, Standing
+from notifier.platforms.answers import Answers
+from notifier.platforms.base import Done, Identity, Question, Rank, Reading, Standing
 from notifier.platforms.layer_events import message_statuses
 from notifier.platforms.layer_values import bare_uuid, needed_uuid, title_of
 from notifier.texts import clean_json, clean_text, loads_object
-from notifier.wire import Answer, Failure, Response, Unreadable, retry_after_seconds
+from notifier.wire import Answer, Response, Unreadable
 
 T = TypeVar("T")
 
@@ -36,34 +37,9 @@ _REMEDY_BY_STATUS = {
 }
 
 
-def accepted(answer: Answer) -> Response | Later | No:
-    """The answer itself when it is a 2xx. No connection, 408, 429 and 5xx are worth repeating, the rest is refused."""
-    if isinstance(answer, Failure):
-        return Later(answer.detail)
-    if 200 <= answer.status < 300:
-        return answer
-    if answer.status in (408, 429) or answer.status >= 500:
-        return Later(_said(answer), retry_after_seconds(answer.headers))
-    return No(f"{_said(answer)}: {_remedy(answer)}")
-
-
 def gone(answer: Answer) -> bool:
     """Whether Layer says that the thing does not exist (any more), and not that the address is wrong."""
     return isinstance(answer, Response) and answer.status in (404, 410) and _error(answer)[0] != _INVALID_ENDPOINT
-
-
-def read(answer: Answer, reader: Callable[[bytes], T]) -> Reading[T]:
-    """What `reader` makes of a 2xx's body; a body that it finds Unreadable is worth asking for again."""
-    response = accepted(answer)
-    if not isinstance(response, Response):
-        return response
-    return _read_body(response, reader)
-
-
-def done(answer: Answer) -> Reading[None]:
-    """For a call where only the status counts."""
-    response = accepted(answer)
-    return Done(None) if isinstance(response, Response) else response
 
 
 def read_posted(answer: Answer) -> Reading[str]:
@@ -111,13 +87,6 @@ def loads_list(body: bytes) -> list[Any]:
     return data
 
 
-def _read_body(response: Response, reader: Callable[[bytes], T]) -> Reading[T]:
-    try:
-        return Done(reader(response.body))
-    except Unreadable as error:
-        return Later(f"Layer answered {response.status}, but {error}")
-
-
 def _error(response: Response) -> tuple[int | None, str, Mapping[str, Any]]:
     """Code, id and data of an error; a proxy's HTML and an empty body have none."""
     try:
@@ -150,3 +119,7 @@ def _remedy(response: Response) -> str:
 
 def _text(value: object) -> str:
     return clean_text(value).strip() if isinstance(value, str) else ""
+
+
+_ANSWERS = Answers("Layer", _said, _remedy)
+accepted, read, done = _ANSWERS.accepted, _ANSWERS.read, _ANSWERS.done

@@ -4,13 +4,14 @@ No reason holds what people wrote or the homeserver's own prose; of an error onl
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from notifier.platforms.answers import Answers
 from notifier.platforms.fields import needed_object, needed_text, optional_list, optional_text
-from notifier.platforms.values import Done, Identity, Later, No, Reading
+from notifier.platforms.values import Done, Identity, Later, Reading
 from notifier.texts import clean_json, clean_text, loads_object
-from notifier.wire import Answer, Failure, Response, Unreadable, retry_after_seconds
+from notifier.wire import Answer, Response, Unreadable, retry_after_seconds
 
 T = TypeVar("T")
 
@@ -33,34 +34,6 @@ _REMEDY_BY_STATUS = {
     403: "the user may have left the room, may not write there, or does not exist any more",
     404: "it does not exist; otherwise check homeserver_url (MATRIX_HOMESERVER_URL)",
 }
-
-
-def accepted(answer: Answer) -> Response | Later | No:
-    """The answer itself when it is a 2xx. No connection, 408, 429 and 5xx are worth repeating, the rest is refused."""
-    if isinstance(answer, Failure):
-        return Later(answer.detail)
-    if 200 <= answer.status < 300:
-        return answer
-    if answer.status in (408, 429) or answer.status >= 500:
-        return Later(said(answer), _after(answer))
-    return No(f"{said(answer)}: {_remedy(answer)}")
-
-
-def read(answer: Answer, reader: Callable[[Mapping[str, Any]], T]) -> Reading[T]:
-    """What `reader` makes of a 2xx's object; one that it finds Unreadable is worth asking for again."""
-    response = accepted(answer)
-    if not isinstance(response, Response):
-        return response
-    try:
-        return Done(reader(loads_object(response.body)))
-    except Unreadable as error:
-        return Later(f"The homeserver answered {response.status}, but {error}")
-
-
-def done(answer: Answer) -> Reading[None]:
-    """For a call where only the status counts."""
-    response = accepted(answer)
-    return Done(None) if isinstance(response, Response) else response
 
 
 def absent(answer: Answer) -> bool:
@@ -177,3 +150,7 @@ def _remedy(response: Response) -> str:
         return "redirects are not followed, set homeserver_url (MATRIX_HOMESERVER_URL) to the final address"
     found = _REMEDY_BY_CODE.get(code_of(response)) or _REMEDY_BY_STATUS.get(response.status)
     return found or "it would be refused again"
+
+
+_ANSWERS = Answers("The homeserver", said, _remedy, _after)
+read, done = _ANSWERS.read_object, _ANSWERS.done
