@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -103,6 +104,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in config.stash[MISSING]:
         terminalreporter.write_sep("!", "NOT TESTED", red=True, bold=True)
         terminalreporter.write_line(line, red=True, bold=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_deliveries_left() -> Iterator[None]:
+    """The simulator's threads do not outlive the test that set them going: other tests have another database open."""
+    yield
+    if (module := sys.modules.get("smsbridge.simulator.pump")) is not None:
+        module.pump.stop()
 
 
 @pytest.fixture(autouse=True)

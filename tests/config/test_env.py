@@ -122,7 +122,8 @@ def test_a_missing_value_says_what_to_set(given: pytest.MonkeyPatch) -> None:
 
 
 def test_every_variable_of_the_settings_is_in_the_example_file() -> None:
-    source = "".join((ROOT / "config" / name).read_text() for name in ("settings.py", "connections.py", "vendors.py"))
+    modules = ("settings.py", "connections.py", "platforms.py", "vendors.py")
+    source = "".join((ROOT / "config" / name).read_text() for name in modules)
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
     shown = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert shown == read

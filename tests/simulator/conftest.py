@@ -4,13 +4,12 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from smsbridge.simulator.pump import pump
 from tests.simulator.layer_caller import APP, TOKEN, Layer
 from tests.simulator.receiver import Receiver
 
 
 @pytest.fixture(autouse=True)
-def _simulator_settings(settings: Settings) -> Iterator[None]:
+def _simulator_settings(settings: Settings) -> None:
     """A known application, and deliveries made by hand: no thread runs unless a test switches it on."""
     settings.SIMULATOR_APP_ID, settings.SIMULATOR_TOKEN = APP, TOKEN
     settings.SIMULATOR_FAKE_TOKEN, settings.SIMULATOR_FAKE_SIGNING_SECRET = "fake-token", "fake-signing-secret"
@@ -19,8 +18,6 @@ def _simulator_settings(settings: Settings) -> Iterator[None]:
     settings.SIMULATOR_VONAGE_SIGNATURE_SECRET = "vonage-signature-secret"
     settings.SIMULATOR_DELIVER = False
     settings.SIMULATOR_RETRY_UNIT = 0.0
-    yield
-    pump.stop()
 
 
 @pytest.fixture

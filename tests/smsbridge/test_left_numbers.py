@@ -77,6 +77,7 @@ def comes(number: Number, text: str = "yes") -> InboundSms:
 def posted(came: InboundSms) -> bool:
     reply()
     came.refresh_from_db()
+    assert came.state != "waiting", f"it was not decided: {came.reason}"
     return came.state == "posted"
 
 

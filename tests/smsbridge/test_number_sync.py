@@ -1,6 +1,7 @@
 """Our numbers in step with the vendor's, listed side by side, and grouped in a messaging service."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -104,7 +105,7 @@ def test_one_that_was_released_a_moment_ago_is_not_taken_in_again(shop: Shop, ac
     told = sync(account, pool=empty_pool(), dry_run=False, calls=Calls())
     assert "released a moment ago" in told.done[0]
     assert not Number.objects.get(e164=number(1)).active
-    NumberOrder.objects.update(settled_at=timezone.now() - number_stock.GRACE)
+    NumberOrder.objects.update(settled_at=timezone.now() - number_stock.GRACE - timedelta(seconds=1))
     sync(account, pool=Pool.objects.get(), dry_run=False, calls=Calls())
     assert Number.objects.get(e164=number(1)).active
 
