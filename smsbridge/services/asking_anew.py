@@ -45,11 +45,12 @@ def _times(ids: Sequence[uuid.UUID]) -> list[tuple[Any, ...]]:
     return fetch(
         "select s.id, coalesce(s.read_at, s.created_at), coalesce(e.read_at, e.created_at), e.settled_at"
         " from smsbridge_outboundsms s left join smsbridge_outboundsms e on e.id ="
-        # By the phone's index: a conversation of many people has many more texts than a phone.
-        "  (select b.id from smsbridge_outboundsms b where b.phone = s.phone"
-        "    and b.conversation_id + 0 = s.conversation_id"
-        "    and b.user_id = s.user_id and b.bridge_id = s.bridge_id and b.state = 'withdrawn'"
-        "    and b.reason = %(reason)s and b.id < s.id order by b.id desc limit 1)"
+        # By the phone's index: a conversation of many people has many more texts than a phone. Apart from the order,
+        # for which the primary key could be walked, through everybody's texts.
+        "  (with b as materialized (select t.id from smsbridge_outboundsms t where t.phone = s.phone"
+        "    and t.conversation_id + 0 = s.conversation_id"
+        "    and t.user_id = s.user_id and t.bridge_id = s.bridge_id and t.state = 'withdrawn'"
+        "    and t.reason = %(reason)s) select b.id from b where b.id < s.id order by b.id desc limit 1)"
         " where s.id {in:ids}",
         ids=Ids("uuid", ids),
         reason=REASON,

@@ -5,6 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from notifier.platforms.base import Later, Question
 from notifier.services.asking import standings
 from notifier.services.hooks import live_hooks
 from notifier.transport import Exchange
+from smsbridge.ids import uuid7
 from smsbridge.models import Bridge, Contact, Notice, OptOut, OutboundSms
 from smsbridge.services import asking_anew, claiming, composing
 from tests import factories
@@ -392,10 +394,14 @@ def test_what_waits_long_each_time_leaves_at_last(bridge: Bridge, asked: Asked, 
 def test_texts_before_it_are_looked_for_by_its_phone(bridge: Bridge, asked: Asked) -> None:
     """A conversation of many people has many more texts, and this is asked of each text while its claim is open."""
     waited = ready(bridge, 65)
+    others = [copy(waited) for _ in range(500)]
+    for serial, other in enumerate(others):
+        other.pk, other.phone = uuid7(), factories.phone(serial)
+    OutboundSms.objects.bulk_create(others)
     with CaptureQueriesContext(connection) as queries:
         asking_anew._times([waited.pk])
     with connection.cursor() as cursor:
-        cursor.execute("set local enable_seqscan = off")
+        cursor.execute("analyze smsbridge_outboundsms")
         cursor.execute(f"explain {queries[-1]['sql']}")
         plan = " ".join(line for (line,) in cursor.fetchall())
     assert "smsbridge_outboundsms_phone" in plan
