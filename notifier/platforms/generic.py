@@ -4,10 +4,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4, uuid5
 
 from notifier.platforms import generic_answers, generic_events, generic_signing
+from notifier.platforms.addresses import segment
 from notifier.platforms.asking import Question, Roster, Standing, Steps
 from notifier.platforms.base import Platform
 from notifier.platforms.events import ChatEvent
@@ -63,7 +64,7 @@ class GenericPlatform(Platform):
     # Asking
 
     def identity_request(self, user_id: str) -> Request:
-        return self._get(f"/users/{_segment(user_id)}")
+        return self._get(f"/users/{segment(user_id)}")
 
     def identity(self, user_id: str, answer: Answer) -> Reading[Identity | None]:
         if generic_answers.gone(answer):
@@ -71,7 +72,7 @@ class GenericPlatform(Platform):
         return generic_answers.read(answer, lambda told: generic_answers.identity(user_id, told))
 
     def conversation_request(self, conversation: str) -> Request:
-        return self._get(f"/conversations/{_segment(conversation)}")
+        return self._get(f"/conversations/{segment(conversation)}")
 
     def conversation_title(self, answer: Answer) -> Reading[str]:
         return Done("") if generic_answers.gone(answer) else generic_answers.read(answer, generic_answers.title)
@@ -95,7 +96,7 @@ class GenericPlatform(Platform):
         self, conversation: str, messages: Sequence[str], asked: Sequence[Question]
     ) -> Steps[Mapping[Question, Reading[Standing]]]:
         wanted = "&".join(map(_parameter, messages))
-        answer = yield self._get(f"/conversations/{_segment(conversation)}/unread?{wanted}")
+        answer = yield self._get(f"/conversations/{segment(conversation)}/unread?{wanted}")
         if generic_answers.deleted(answer):
             return {question: Done(Standing.DELETED) for question in asked}
         reading = generic_answers.read(answer, lambda told: generic_answers.standings(asked, told))
@@ -156,13 +157,7 @@ def _portions(messages: Iterable[str]) -> list[list[str]]:
 
 
 def _parameter(message: str) -> str:
-    return f"message={_segment(message)}"
-
-
-def _segment(text: str) -> str:
-    """Any text as exactly one segment of a path; dots are escaped where they would be read as directions."""
-    quoted = quote(text, safe="", errors="replace")
-    return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
+    return f"message={segment(message)}"
 
 
 def _url_problem(api_url: str) -> str:

@@ -8,10 +8,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
 from notifier.platforms import layer_answers, layer_events, layer_webhooks
+from notifier.platforms.addresses import segment
 from notifier.platforms.base import (
     Can,
     ChatEvent,
@@ -68,7 +69,7 @@ class LayerPlatform(Platform):
         self._api_url = config.options.get("api_url", "").strip() or DEFAULT_API_URL
         self._title_key = config.options.get("title_key", "").strip() or DEFAULT_TITLE_KEY
         self._token = config.secrets.get("bearer_token", "").strip()
-        self._base = f"{self._api_url.rstrip('/')}/apps/{_segment(bare_uuid(self._app_id) or self._app_id)}"
+        self._base = f"{self._api_url.rstrip('/')}/apps/{segment(bare_uuid(self._app_id) or self._app_id)}"
 
     def configured(self) -> list[str]:
         problems = [_app_id_problem(self._app_id), _api_url_problem(self._api_url), _token_problem(self._token)]
@@ -99,7 +100,7 @@ class LayerPlatform(Platform):
     # Asking
 
     def identity_request(self, user_id: str) -> Request:
-        return self._request("GET", f"/users/{_segment(user_id)}/identity")
+        return self._request("GET", f"/users/{segment(user_id)}/identity")
 
     def identity(self, user_id: str, answer: Answer) -> Reading[Identity | None]:
         if layer_answers.gone(answer):
@@ -107,7 +108,7 @@ class LayerPlatform(Platform):
         return layer_answers.read(answer, lambda body: layer_answers.read_identity(user_id, body))
 
     def conversation_request(self, conversation: str) -> Request:
-        return self._request("GET", f"/conversations/{_segment(conversation)}")
+        return self._request("GET", f"/conversations/{segment(conversation)}")
 
     def conversation_title(self, answer: Answer) -> Reading[str]:
         if layer_answers.gone(answer):
@@ -124,7 +125,7 @@ class LayerPlatform(Platform):
     def _ask(self, conversation: str, asked: Sequence[Question]) -> Steps[Mapping[Question, Reading[Standing]]]:
         """By the newest messages of the conversation: Layer documents `recipient_status` as null in the answer to a
         GET of a single message, and the user's view tells of one user only. An older message is thus not told."""
-        path = f"/conversations/{_segment(conversation)}/messages?page_size={PAGE_SIZE}"
+        path = f"/conversations/{segment(conversation)}/messages?page_size={PAGE_SIZE}"
         answer = yield self._request("GET", path)
         return {question: _standing(question, answer) for question in asked}
 
@@ -138,13 +139,13 @@ class LayerPlatform(Platform):
         parts = [{"mime_type": "text/plain", "body": piece} for piece in cut_text(clean_text(text))]
         message = {"sender": {"user_id": as_user}, "parts": parts}
         identity = {"If-None-Match": str(uuid5(POST_NAMESPACE, f"{key}/0"))}
-        return [self._request("POST", f"/conversations/{_segment(conversation)}/messages", message, identity)]
+        return [self._request("POST", f"/conversations/{segment(conversation)}/messages", message, identity)]
 
     def posted(self, answer: Answer) -> Reading[str]:
         return layer_answers.read_posted(answer)
 
     def read_request(self, conversation: str, message: str, *, as_user: str) -> Request:
-        path = f"/users/{_segment(as_user)}/messages/{_segment(message)}/receipts"
+        path = f"/users/{segment(as_user)}/messages/{segment(message)}/receipts"
         return self._request("POST", path, {"type": "read"})
 
     def marked_read(self, answer: Answer) -> Reading[None]:
@@ -164,16 +165,16 @@ class LayerPlatform(Platform):
         return self._webhooks_request("POST", body=body)
 
     def activate_webhook_request(self, webhook: str) -> Request:
-        return self._webhooks_request("POST", f"/{_segment(webhook)}/activate")
+        return self._webhooks_request("POST", f"/{segment(webhook)}/activate")
 
     def get_webhook_request(self, webhook: str) -> Request:
-        return self._webhooks_request("GET", f"/{_segment(webhook)}")
+        return self._webhooks_request("GET", f"/{segment(webhook)}")
 
     def webhook(self, answer: Answer) -> Reading[Registration]:
         return layer_answers.read(answer, layer_webhooks.read_registration)
 
     def delete_webhook_request(self, webhook: str) -> Request:
-        return self._webhooks_request("DELETE", f"/{_segment(webhook)}")
+        return self._webhooks_request("DELETE", f"/{segment(webhook)}")
 
     def webhook_deleted(self, answer: Answer) -> Reading[None]:
         return Done(None) if layer_answers.gone(answer) else layer_answers.done(answer)
@@ -202,12 +203,6 @@ def _standing(question: Question, answer: Answer) -> Reading[Standing]:
     if layer_answers.gone(answer):
         return Done(Standing.DELETED)
     return layer_answers.read(answer, lambda body: layer_answers.read_standing(question, body))
-
-
-def _segment(text: str) -> str:
-    """Any text as exactly one segment of a path; dots are escaped where they would be read as directions."""
-    quoted = quote(text, safe="", errors="replace")
-    return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
 
 
 def _signature(secret: str, body: bytes) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from notifier.platforms.addresses import segment
 from notifier.wire import Request
 
 
@@ -38,16 +39,10 @@ class Homeserver:
     ) -> Request:
         asked = {**({"user_id": as_user} if as_user else {}), **query}
         words = urlencode(asked, quote_via=quote, safe="", errors="replace")
-        url = "/".join([self.url, base, *(_segment(one) for one in path)])
+        url = "/".join([self.url, base, *(segment(one) for one in path)])
         headers = {"Accept": "application/json", "Authorization": f"Bearer {self.token}"}
         if body is None:
             return Request(method, url + (f"?{words}" if words else ""), headers)
         headers["Content-Type"] = "application/json"
         content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
         return Request(method, url + (f"?{words}" if words else ""), headers, content)
-
-
-def _segment(text: str) -> str:
-    """Any text as exactly one segment of a path; dots are escaped where they would be read as directions."""
-    quoted = quote(text, safe="", errors="replace")
-    return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
